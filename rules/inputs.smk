@@ -1,0 +1,184 @@
+# Text and models in: downloads, corpus, models, tokens, alignments, activations.
+
+
+# The only rules that need a network. They run where Snakemake runs, since the nodes of a cluster
+# often have none.
+localrules:
+    download,
+    snapshot,
+
+
+rule download:
+    output:
+        "<shared>/downloads/{distribution}",
+    wildcard_constraints:
+        distribution=any_of(DISTRIBUTIONS),
+    params:
+        distribution=lambda wildcards: DISTRIBUTIONS[wildcards.distribution],
+        code=code("download"),
+    log:
+        "<shared>/logs/download/{distribution}.log",
+    benchmark:
+        "<shared>/benchmarks/download/{distribution}.tsv"
+    conda:
+        "../envs/download.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=60,
+    script:
+        "../scripts/download.py"
+
+
+rule snapshot:
+    output:
+        directory("<shared>/snapshots/{snapshot}"),
+    wildcard_constraints:
+        snapshot=any_of(SNAPSHOTS),
+    params:
+        source=lambda wildcards: SNAPSHOTS[wildcards.snapshot],
+        code=code("snapshot"),
+    log:
+        "<shared>/logs/snapshot/{snapshot}.log",
+    benchmark:
+        "<shared>/benchmarks/snapshot/{snapshot}.tsv"
+    conda:
+        "../envs/snapshot.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=600,
+    script:
+        "../scripts/snapshot.py"
+
+
+rule corpus:
+    input:
+        [file for source in STUDY["corpus"]["sources"].values() for file in text_files(source)],
+    output:
+        CORPUS_FILE,
+    params:
+        corpus=STUDY["corpus"],
+        files={name: len(text_files(s)) for name, s in STUDY["corpus"]["sources"].items()},
+        seed=SEED,
+        code=code("corpus"),
+    log:
+        f"<shared>/logs/corpus/{CORPUS}.log",
+    benchmark:
+        f"<shared>/benchmarks/corpus/{CORPUS}.tsv"
+    conda:
+        "../envs/corpus.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    script:
+        "../scripts/corpus.py"
+
+
+rule model:
+    input:
+        lambda wildcards: model_files(MODEL_OF[wildcards.model_id]),
+    output:
+        directory("<shared>/models/{model_id}"),
+    wildcard_constraints:
+        model_id=any_of(MODEL_IDS.values()),
+    params:
+        model=lambda wildcards: MODEL_OF[wildcards.model_id],
+        source=lambda wildcards: MODELS[MODEL_OF[wildcards.model_id]]["source"],
+        depth=lambda wildcards: MODELS[MODEL_OF[wildcards.model_id]].get("depth"),
+        seed=SEED,
+        code=code("model"),
+    log:
+        "<shared>/logs/model/{model_id}.log",
+    benchmark:
+        "<shared>/benchmarks/model/{model_id}.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    script:
+        "../scripts/model.py"
+
+
+rule tokens:
+    input:
+        corpus=CORPUS_FILE,
+        model=lambda wildcards: model_folder(MODEL_OF[wildcards.token_id]),
+    output:
+        directory("<shared>/tokens/{token_id}.zarr"),
+    wildcard_constraints:
+        token_id=any_of(TOKEN_IDS.values()),
+    params:
+        model=lambda wildcards: MODEL_OF[wildcards.token_id],
+        bos=lambda wildcards: MODELS[MODEL_OF[wildcards.token_id]].get("bos"),
+        max_tokens=STUDY["corpus"]["max_tokens"],
+        code=code("tokens"),
+    log:
+        "<shared>/logs/tokens/{token_id}.log",
+    benchmark:
+        "<shared>/benchmarks/tokens/{token_id}.tsv"
+    conda:
+        "../envs/tokens.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    script:
+        "../scripts/tokens.py"
+
+
+rule alignment:
+    input:
+        corpus=CORPUS_FILE,
+        a="<shared>/tokens/{token_id_a}.zarr",
+        b="<shared>/tokens/{token_id_b}.zarr",
+    output:
+        directory("<shared>/alignments/{token_id_a}--{token_id_b}.zarr"),
+    wildcard_constraints:
+        token_id_a=any_of(TOKEN_IDS.values()),
+        token_id_b=any_of(TOKEN_IDS.values()),
+    params:
+        code=code("alignment"),
+    log:
+        "<shared>/logs/alignment/{token_id_a}--{token_id_b}.log",
+    benchmark:
+        "<shared>/benchmarks/alignment/{token_id_a}--{token_id_b}.tsv"
+    conda:
+        "../envs/alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    script:
+        "../scripts/alignment.py"
+
+
+rule activations:
+    input:
+        tokens="<shared>/tokens/{token_id}.zarr",
+        model=lambda wildcards: model_folder(MODEL_OF[wildcards.token_id]),
+    output:
+        directory("<shared>/activations/{token_id}/{hook}.{layer}.{dtype}.zarr"),
+    wildcard_constraints:
+        token_id=any_of(TOKEN_IDS.values()),
+        hook="[a-z_]+",
+        dtype="[a-z0-9]+",
+    params:
+        model=lambda wildcards: MODEL_OF[wildcards.token_id],
+        batch_tokens=STUDY["activations"]["batch_tokens"],
+        code=code("activations"),
+    log:
+        "<shared>/logs/activations/{token_id}.{hook}.{layer}.{dtype}.log",
+    benchmark:
+        "<shared>/benchmarks/activations/{token_id}.{hook}.{layer}.{dtype}.tsv"
+    conda:
+        "../envs/activations.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=240,
+    script:
+        "../scripts/activations.py"

@@ -1,0 +1,54 @@
+# How similar matched decoder directions are, against nulls.
+
+
+rule scores:
+    input:
+        matching="<study>/matchings/{comparison}.zarr",
+        a=compared("a", "<study>/features/{subject}.zarr"),
+        b=compared("b", "<study>/features/{subject}.zarr"),
+    output:
+        directory("<study>/scores/{comparison}.zarr"),
+    wildcard_constraints:
+        comparison=any_of(COMPARISONS),
+    params:
+        metrics=STUDY["scoring"]["metrics"],
+        permutations=STUDY["scoring"]["permutations"],
+        seed=SEED,
+        code=code("scores"),
+    log:
+        "<study>/logs/scores/{comparison}.log",
+    benchmark:
+        "<study>/benchmarks/scores/{comparison}.tsv"
+    conda:
+        "../envs/scores.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=240,
+    script:
+        "../scripts/scores.py"
+
+
+rule calibration:
+    input:
+        of_comparisons("<study>/scores/{comparison}.zarr"),
+    output:
+        "<study>/calibration.parquet",
+    params:
+        comparisons=[
+            (c.kind, c.a.model, c.a.layer, c.a.dictionary, c.b.model, c.b.layer, c.b.dictionary, c.permuted)
+            for c in COMPARISONS.values()
+        ],
+        code=code("calibration"),
+    log:
+        "<study>/logs/calibration.log",
+    benchmark:
+        "<study>/benchmarks/calibration.tsv"
+    conda:
+        "../envs/calibration.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    script:
+        "../scripts/calibration.py"

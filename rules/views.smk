@@ -1,0 +1,184 @@
+# What people look at, from tables alone: tables, figures, summary, report.
+
+
+rule tables:
+    input:
+        corpus=CORPUS_FILE,
+        quality=qualities(),
+        matchings=of_comparisons("<study>/matchings/{comparison}.zarr"),
+        scores="<study>/calibration.parquet",
+        alignments=[alignment_store(a, b) for a, b in sorted(ALIGNED)],
+        models=[model_folder(model) for model in MODELS],
+    output:
+        [
+            report(
+                f"<study>/tables/{table}.csv",
+                caption="../report/tables.rst",
+                category="Tables",
+                labels={"table": table},
+            )
+            for table in TABLES
+            if table != "matches"
+        ],
+        # Too long for a page of the report.
+        "<study>/tables/matches.csv",
+        expand("<study>/tables/{table}.parquet", table=TABLES),
+    params:
+        comparisons=[
+            (name, c.kind, c.a.model, c.a.layer, c.a.dictionary, c.b.model, c.b.layer, c.b.dictionary)
+            for name, c in COMPARISONS.items()
+        ],
+        alignments=sorted(ALIGNED),
+        saes=[
+            (s.model, s.layer, s.dictionary) for s in SUBJECTS.values() if has_sae(s.dictionary)
+        ],
+        models=list(MODELS),
+        code=code("tables"),
+    log:
+        "<study>/logs/tables.log",
+    benchmark:
+        "<study>/benchmarks/tables.tsv"
+    conda:
+        "../envs/tables.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    script:
+        "../scripts/tables.py"
+
+
+rule figures:
+    input:
+        expand("<study>/tables/{table}.parquet", table=TABLES),
+    output:
+        [
+            report(
+                f"<study>/figures/{figure}.svg",
+                caption=f"../report/{caption}.rst",
+                category="Figures",
+                labels={"figure": figure.replace("_", " ")},
+            )
+            for figure, caption in FIGURES.items()
+        ],
+        expand("<study>/figures/{figure}.png", figure=FIGURES),
+    params:
+        figures=list(FIGURES),
+        code=code("figures"),
+    log:
+        "<study>/logs/figures.log",
+    benchmark:
+        "<study>/benchmarks/figures.tsv"
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    script:
+        "../scripts/figures.py"
+
+
+rule summary:
+    input:
+        expand("<study>/tables/{table}.parquet", table=TABLES),
+    output:
+        summary=report("<study>/summary.md", caption="../report/summary.rst", category="Summary"),
+        answers="<study>/answers.txt",
+    params:
+        study=STUDY["study"],
+        code=code("summary"),
+    log:
+        "<study>/logs/summary.log",
+    benchmark:
+        "<study>/benchmarks/summary.tsv"
+    conda:
+        "../envs/summary.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=30,
+    script:
+        "../scripts/summary.py"
+
+
+# Both ask Snakemake about this workflow, so they run beside it and never on a node.
+localrules:
+    dag,
+    report,
+
+
+rule dag:
+    output:
+        svg=report(
+            "<study>/figures/dag.svg",
+            caption="../report/dag.rst",
+            category="Figures",
+            labels={"figure": "dag"},
+        ),
+        png="<study>/figures/dag.png",
+    params:
+        config=config,
+        snakefile=workflow.main_snakefile,
+        code=code("dag"),
+    log:
+        "<study>/logs/dag.log",
+    benchmark:
+        "<study>/benchmarks/dag.tsv"
+    conda:
+        "../envs/dag.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    script:
+        "../scripts/dag.py"
+
+
+rule manifest:
+    input:
+        expand("<study>/tables/{table}.parquet", table=TABLES),
+    output:
+        "<study>/tables/manifest.json",
+    params:
+        config=STUDY,
+        distributions=[list(d) for d in DISTRIBUTIONS.values()],
+        benchmarks=["<study>/benchmarks", "<shared>/benchmarks"],
+        code=code("manifest"),
+    log:
+        "<study>/logs/manifest.log",
+    benchmark:
+        "<study>/benchmarks/manifest.tsv"
+    conda:
+        "../envs/manifest.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=30,
+    script:
+        "../scripts/manifest.py"
+
+
+rule report:
+    input:
+        expand("<study>/figures/{figure}.svg", figure=[*FIGURES, "dag"]),
+        "<study>/summary.md",
+        "<study>/tables/manifest.json",
+    output:
+        "<study>/report.html",
+    params:
+        config=config,
+        snakefile=workflow.main_snakefile,
+        code=code("report"),
+    log:
+        "<study>/logs/report.log",
+    benchmark:
+        "<study>/benchmarks/report.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    script:
+        "../scripts/report.py"
