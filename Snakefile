@@ -13,8 +13,8 @@ include: "rules/common.smk"
 
 
 pathvars:
-    shared="results/shared",
-    study=f"results/{STUDY['study']}",
+    shared=SHARED,
+    study=OUT,
 
 
 report: "report/workflow.rst"

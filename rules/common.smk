@@ -23,6 +23,9 @@ DICTIONARIES = STUDY["dictionaries"]
 COMPARISONS = study.comparisons(STUDY)
 SUBJECTS = study.subjects(STUDY)
 
+SHARED = "results/shared"
+OUT = f"results/{STUDY['study']}"
+
 # Models, tokens and activations lie in <shared>, under names that hold a digest of all that defines
 # them: two studies share them exactly when they are the same thing. Everything after that belongs to
 # one study and lies in <study>.
@@ -249,7 +252,7 @@ FIGURES = {f"grid_{metric}": "grid" for metric in STUDY["scoring"]["metrics"]} |
 
 def closing_words():
     """Return what a user reads at the end of a run: the answer and where everything lies."""
-    place = Path("results") / STUDY["study"]
+    place = Path(OUT)
     answers = place / "answers.txt"
     lines = [answers.read_text().rstrip()] if answers.exists() else []
     for what, name in (

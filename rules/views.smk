@@ -143,7 +143,7 @@ rule manifest:
     params:
         config=STUDY,
         distributions=[list(d) for d in DISTRIBUTIONS.values()],
-        benchmarks=["<study>/benchmarks", "<shared>/benchmarks"],
+        benchmarks=[f"{OUT}/benchmarks", f"{SHARED}/benchmarks"],
         code=code("manifest"),
     log:
         "<study>/logs/manifest.log",

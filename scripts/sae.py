@@ -34,6 +34,9 @@ elif "random" in options.keys():
     seed = seeds.integer(options.study_seed, "random sae", *subject[:2], options.seed)
     saes.save(saes.random(width, options.random["width"], options.random["k"], seed), folder)
 elif "release" in options.keys():
-    saes.download(options.release, options.id.format(layer=subject[1]), folder)
+    from universality.features import releases
+
+    sae_id = options.id.replace("{layer}", wildcards.layer)
+    releases.download(options.release, sae_id, folder)
 else:
     saes.save(saes.load(Path(snakemake.input[0]).parent), folder)

@@ -6,7 +6,7 @@ job.start(snakemake)
 
 from pathlib import Path
 
-from universality.inputs.sources import fetch_snapshot
+from universality.inputs.snapshots import fetch_snapshot
 
 source = snakemake.params.source
 fetch_snapshot(

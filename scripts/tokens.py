@@ -9,13 +9,14 @@ from pathlib import Path
 
 from universality import documents, store
 from universality.files import sha256
-from universality.inputs.models import tokenizer
-from universality.inputs.tokens import tokenize
+from universality.inputs import tokenization
 
 texts = [document.text for document in documents.read(Path(snakemake.input.corpus))]
 options = snakemake.params
 tokens = asdict(
-    tokenize(tokenizer(Path(snakemake.input.model)), texts, options.bos, options.max_tokens)
+    tokenization.tokenize(
+        tokenization.load(Path(snakemake.input.model)), texts, options.bos, options.max_tokens
+    )
 )
 attributes = {
     "model": options.model,

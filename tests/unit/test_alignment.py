@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from universality.inputs.alignment import align, reads_whole_characters, shares
-from universality.inputs.tokens import Tokens, tokenize
+from universality.inputs.tokenization import tokenize
+from universality.inputs.tokens import Tokens
 
 TINY = Path(__file__).parents[2] / "resources" / "tiny"
 

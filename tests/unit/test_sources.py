@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import huggingface_hub
 import pytest
 from huggingface_hub import errors
 
 from universality.errors import StudyError
+from universality.inputs import snapshots
 from universality.inputs.archives import copy_member, extract, join, licenses
-from universality.inputs.sources import fetch_distribution, fetch_snapshot
+from universality.inputs.snapshots import fetch_snapshot
+from universality.inputs.sources import fetch_distribution
 
 
 def wheel(members: dict[str, bytes]) -> bytes:
@@ -371,8 +372,8 @@ class Hub:
                 (local_dir / name).write_text(f"{name} at {revision}")
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> "Hub":
-        monkeypatch.setattr(huggingface_hub, "HfApi", lambda: self)
-        monkeypatch.setattr(huggingface_hub, "snapshot_download", self.snapshot_download)
+        monkeypatch.setattr(snapshots, "HfApi", lambda: self)
+        monkeypatch.setattr(snapshots, "snapshot_download", self.snapshot_download)
         return self
 
 

@@ -9,7 +9,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from universality.errors import StudyError
-from universality.inputs.tokens import Tokens, tokenize
+from universality.inputs.tokenization import tokenize
+from universality.inputs.tokens import Tokens
 
 TINY = Path(__file__).parents[2] / "resources" / "tiny"
 LLAMA, NEOX = (AutoTokenizer.from_pretrained(TINY / name) for name in ("llama", "neox"))

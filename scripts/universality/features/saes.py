@@ -128,21 +128,6 @@ def save(sae: Sae, folder: Path) -> None:
     (folder / "cfg.json").write_text(json.dumps(sae.config, indent=1) + "\n")
 
 
-def download(release: str, sae_id: str, folder: Path) -> None:
-    """Download an SAE by its sae-lens release and id, and write it to `folder`."""
-    from sae_lens import SAE
-
-    try:
-        sae = SAE.from_pretrained(release, sae_id, device="cpu")
-    # sae-lens and the hub's client raise errors of many kinds; each is told in one line.
-    except Exception as error:
-        raise StudyError(
-            f"release '{release}', id '{sae_id}': sae-lens could not load it "
-            f"({type(error).__name__}: {error})"
-        ) from error
-    sae.save_model(folder)
-
-
 def random(d_in: int, width: int, k: int, seed: int) -> Sae:
     """Return a TopK SAE with random unit decoder rows and the transposed encoder.
 

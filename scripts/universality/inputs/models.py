@@ -18,7 +18,6 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
 )
 
 from universality.errors import StudyError
@@ -158,8 +157,3 @@ def load(folder: Path, dtype: torch.dtype, device: torch.device) -> PreTrainedMo
     # Nothing is generated, so keys and values of earlier tokens need not be kept.
     model.config.use_cache = False
     return model.eval().to(device)
-
-
-def tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """Load the model's tokenizer."""
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
