@@ -39,10 +39,7 @@ def _by_digest(definitions):
 CORPUS = study.digest(STUDY["corpus"] | {"seed": SEED})
 MODEL_IDS = _by_digest({m: study.model_definition(MODELS, m, SEED) for m in MODELS})
 TOKEN_IDS = _by_digest(
-    {
-        m: [CORPUS, MODEL_IDS[m], MODELS[m].get("bos"), STUDY["corpus"]["max_tokens"]]
-        for m in MODELS
-    }
+    {m: [CORPUS, MODEL_IDS[m], MODELS[m].get("bos"), STUDY["corpus"]["max_tokens"]] for m in MODELS}
 )
 MODEL_OF = {identity: model for model, identity in (MODEL_IDS | TOKEN_IDS).items()}
 MODEL_OF |= {identity: model for model, identity in MODEL_IDS.items()}
@@ -91,19 +88,30 @@ def _snapshots():
     """Yield the hub sources of the study, with the kind of repository and the files wanted."""
     for source in STUDY["corpus"]["sources"].values():
         if "hub" in source:
-            yield source | {"type": "dataset", "patterns": [source.get("files", "**/*.parquet")]}
+            yield source | {
+                "type": "dataset",
+                "patterns": [source.get("files", "**/*.parquet")],
+            }
     for model in MODELS.values():
         source = model["source"]
         if "hub" in source:
             weights = [source["file"]] if "file" in source else ["*.safetensors"]
-            patterns = [*weights, "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*", "README.md"]
+            patterns = [
+                *weights,
+                "*.json",
+                "*.txt",
+                "*.model",
+                "*.jinja",
+                "LICENSE*",
+                "README.md",
+            ]
             yield source | {"type": "model", "patterns": patterns}
 
 
 def snapshot_name(source):
     """Return the folder name under which a snapshot is kept."""
     wanted = {key: source[key] for key in ("hub", "revision", "type", "patterns")}
-    return f"{source['hub'].replace('/', '--')}-{study.digest(wanted)}"
+    return f"{'--'.join(Path(source['hub']).parts)}-{study.digest(wanted)}"
 
 
 SNAPSHOTS = {snapshot_name(source): source for source in _snapshots()}
@@ -210,12 +218,16 @@ def dictionary_path(wildcards):
     """Return the SAE folder that a `path` dictionary names for a model and layer."""
     pattern = DICTIONARIES[wildcards.dictionary]["path"]
     place = pattern.replace("{model}", wildcards.model).replace("{layer}", wildcards.layer)
-    return [str(study.find(place, Path()) / name) for name in ("cfg.json", "sae_weights.safetensors")]
+    return [
+        str(study.find(place, Path()) / name) for name in ("cfg.json", "sae_weights.safetensors")
+    ]
 
 
 def compared(side, place):
     """Return an input function: the artefact at `place` of side a or b of the comparison."""
-    return lambda wildcards: place.format(subject=getattr(COMPARISONS[wildcards.comparison], side).id)
+    return lambda wildcards: place.format(
+        subject=getattr(COMPARISONS[wildcards.comparison], side).id
+    )
 
 
 def compared_alignment(wildcards):

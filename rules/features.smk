@@ -8,25 +8,25 @@ rule sae:
         corpus=CORPUS_FILE,
     output:
         directory("<study>/saes/{model}.{layer}.{dictionary}"),
-    wildcard_constraints:
-        model=any_of(MODELS),
-        dictionary=any_of(dictionaries("train")),
-    params:
-        train=lambda wildcards: DICTIONARIES[wildcards.dictionary]["train"],
-        seed=lambda wildcards: DICTIONARIES[wildcards.dictionary]["seed"],
-        study_seed=SEED,
-        massive_norm=STUDY["activations"]["massive_norm"],
-        code=code("sae"),
     log:
         "<study>/logs/sae/{model}.{layer}.{dictionary}.log",
     benchmark:
         "<study>/benchmarks/sae/{model}.{layer}.{dictionary}.tsv"
+    wildcard_constraints:
+        model=any_of(MODELS),
+        dictionary=any_of(dictionaries("train")),
     conda:
         "../envs/sae.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=240,
+    params:
+        train=lambda wildcards: DICTIONARIES[wildcards.dictionary]["train"],
+        seed=lambda wildcards: DICTIONARIES[wildcards.dictionary]["seed"],
+        study_seed=SEED,
+        massive_norm=STUDY["activations"]["massive_norm"],
+        code=code("sae"),
     script:
         "../scripts/sae.py"
 
@@ -79,24 +79,24 @@ rule sae_quality:
         sae="<study>/saes/{model}.{layer}.{dictionary}",
     output:
         "<study>/quality/{model}.{layer}.{dictionary}.json",
-    wildcard_constraints:
-        model=any_of(MODELS),
-        dictionary=any_of(DICTIONARIES),
-    params:
-        gate=lambda wildcards: STUDY["gate"]
-        | {"random": wildcards.dictionary in dictionaries("random")},
-        massive_norm=STUDY["activations"]["massive_norm"],
-        code=code("sae_quality"),
     log:
         "<study>/logs/sae_quality/{model}.{layer}.{dictionary}.log",
     benchmark:
         "<study>/benchmarks/sae_quality/{model}.{layer}.{dictionary}.tsv"
+    wildcard_constraints:
+        model=any_of(MODELS),
+        dictionary=any_of(DICTIONARIES),
     conda:
         "../envs/sae_quality.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
+    params:
+        gate=lambda wildcards: STUDY["gate"]
+        | {"random": wildcards.dictionary in dictionaries("random")},
+        massive_norm=STUDY["activations"]["massive_norm"],
+        code=code("sae_quality"),
     script:
         "../scripts/sae_quality.py"
 
@@ -106,22 +106,22 @@ rule features:
         unpack(subject_inputs),
     output:
         directory("<study>/features/{model}.{layer}.{dictionary}.zarr"),
-    wildcard_constraints:
-        model=any_of(MODELS),
-        dictionary=any_of(DICTIONARIES),
-    params:
-        massive_norm=STUDY["activations"]["massive_norm"],
-        code=code("features"),
     log:
         "<study>/logs/features/{model}.{layer}.{dictionary}.log",
     benchmark:
         "<study>/benchmarks/features/{model}.{layer}.{dictionary}.tsv"
+    wildcard_constraints:
+        model=any_of(MODELS),
+        dictionary=any_of(DICTIONARIES),
     conda:
         "../envs/features.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=120,
+    params:
+        massive_norm=STUDY["activations"]["massive_norm"],
+        code=code("features"),
     script:
         "../scripts/features.py"
 
@@ -133,22 +133,22 @@ rule labels:
         corpus=CORPUS_FILE,
     output:
         "<study>/labels/{model}.{layer}.{dictionary}.parquet",
-    wildcard_constraints:
-        model=any_of(MODELS),
-        dictionary=any_of(DICTIONARIES),
-    params:
-        top=STUDY["labels"]["top"],
-        code=code("labels"),
     log:
         "<study>/logs/labels/{model}.{layer}.{dictionary}.log",
     benchmark:
         "<study>/benchmarks/labels/{model}.{layer}.{dictionary}.tsv"
+    wildcard_constraints:
+        model=any_of(MODELS),
+        dictionary=any_of(DICTIONARIES),
     conda:
         "../envs/labels.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
+    params:
+        top=STUDY["labels"]["top"],
+        code=code("labels"),
     script:
         "../scripts/labels.py"
 
@@ -160,24 +160,24 @@ rule correlation:
         alignment=compared_alignment,
     output:
         directory("<study>/correlations/{comparison}.zarr"),
-    wildcard_constraints:
-        comparison=any_of(COMPARISONS),
-    params:
-        permuted=lambda wildcards: COMPARISONS[wildcards.comparison].permuted,
-        min_firings=STUDY["matching"]["min_firings"],
-        min_documents=STUDY["matching"]["min_documents"],
-        seed=SEED,
-        code=code("correlation"),
     log:
         "<study>/logs/correlation/{comparison}.log",
     benchmark:
         "<study>/benchmarks/correlation/{comparison}.tsv"
+    wildcard_constraints:
+        comparison=any_of(COMPARISONS),
     conda:
         "../envs/correlation.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=120,
+    params:
+        permuted=lambda wildcards: COMPARISONS[wildcards.comparison].permuted,
+        min_firings=STUDY["matching"]["min_firings"],
+        min_documents=STUDY["matching"]["min_documents"],
+        seed=SEED,
+        code=code("correlation"),
     script:
         "../scripts/correlation.py"
 
@@ -188,21 +188,21 @@ rule matching:
         correlation="<study>/correlations/{comparison}.zarr",
     output:
         directory("<study>/matchings/{comparison}.zarr"),
-    wildcard_constraints:
-        comparison=any_of(COMPARISONS),
-    params:
-        methods=STUDY["matching"]["methods"],
-        selection=STUDY["selection"],
-        code=code("matching"),
     log:
         "<study>/logs/matching/{comparison}.log",
     benchmark:
         "<study>/benchmarks/matching/{comparison}.tsv"
+    wildcard_constraints:
+        comparison=any_of(COMPARISONS),
     conda:
         "../envs/matching.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=120,
+    params:
+        methods=STUDY["matching"]["methods"],
+        selection=STUDY["selection"],
+        code=code("matching"),
     script:
         "../scripts/matching.py"

@@ -11,21 +11,21 @@ localrules:
 rule download:
     output:
         "<shared>/downloads/{distribution}",
-    wildcard_constraints:
-        distribution=any_of(DISTRIBUTIONS),
-    params:
-        distribution=lambda wildcards: DISTRIBUTIONS[wildcards.distribution],
-        code=code("download"),
     log:
         "<shared>/logs/download/{distribution}.log",
     benchmark:
         "<shared>/benchmarks/download/{distribution}.tsv"
+    wildcard_constraints:
+        distribution=any_of(DISTRIBUTIONS),
     conda:
         "../envs/download.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime=60,
+    params:
+        distribution=lambda wildcards: DISTRIBUTIONS[wildcards.distribution],
+        code=code("download"),
     script:
         "../scripts/download.py"
 
@@ -33,21 +33,21 @@ rule download:
 rule snapshot:
     output:
         directory("<shared>/snapshots/{snapshot}"),
-    wildcard_constraints:
-        snapshot=any_of(SNAPSHOTS),
-    params:
-        source=lambda wildcards: SNAPSHOTS[wildcards.snapshot],
-        code=code("snapshot"),
     log:
         "<shared>/logs/snapshot/{snapshot}.log",
     benchmark:
         "<shared>/benchmarks/snapshot/{snapshot}.tsv"
+    wildcard_constraints:
+        snapshot=any_of(SNAPSHOTS),
     conda:
         "../envs/snapshot.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=600,
+    params:
+        source=lambda wildcards: SNAPSHOTS[wildcards.snapshot],
+        code=code("snapshot"),
     script:
         "../scripts/snapshot.py"
 
@@ -57,11 +57,6 @@ rule corpus:
         [file for source in STUDY["corpus"]["sources"].values() for file in text_files(source)],
     output:
         CORPUS_FILE,
-    params:
-        corpus=STUDY["corpus"],
-        files={name: len(text_files(s)) for name, s in STUDY["corpus"]["sources"].items()},
-        seed=SEED,
-        code=code("corpus"),
     log:
         f"<shared>/logs/corpus/{CORPUS}.log",
     benchmark:
@@ -72,6 +67,11 @@ rule corpus:
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        corpus=STUDY["corpus"],
+        files={name: len(text_files(s)) for name, s in STUDY["corpus"]["sources"].items()},
+        seed=SEED,
+        code=code("corpus"),
     script:
         "../scripts/corpus.py"
 
@@ -81,24 +81,24 @@ rule model:
         lambda wildcards: model_files(MODEL_OF[wildcards.model_id]),
     output:
         directory("<shared>/models/{model_id}"),
-    wildcard_constraints:
-        model_id=any_of(MODEL_IDS.values()),
-    params:
-        model=lambda wildcards: MODEL_OF[wildcards.model_id],
-        source=lambda wildcards: MODELS[MODEL_OF[wildcards.model_id]]["source"],
-        depth=lambda wildcards: MODELS[MODEL_OF[wildcards.model_id]].get("depth"),
-        seed=SEED,
-        code=code("model"),
     log:
         "<shared>/logs/model/{model_id}.log",
     benchmark:
         "<shared>/benchmarks/model/{model_id}.tsv"
+    wildcard_constraints:
+        model_id=any_of(MODEL_IDS.values()),
     conda:
         "../envs/model.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
+    params:
+        model=lambda wildcards: MODEL_OF[wildcards.model_id],
+        source=lambda wildcards: MODELS[MODEL_OF[wildcards.model_id]]["source"],
+        depth=lambda wildcards: MODELS[MODEL_OF[wildcards.model_id]].get("depth"),
+        seed=SEED,
+        code=code("model"),
     script:
         "../scripts/model.py"
 
@@ -109,23 +109,23 @@ rule tokens:
         model=lambda wildcards: model_folder(MODEL_OF[wildcards.token_id]),
     output:
         directory("<shared>/tokens/{token_id}.zarr"),
-    wildcard_constraints:
-        token_id=any_of(TOKEN_IDS.values()),
-    params:
-        model=lambda wildcards: MODEL_OF[wildcards.token_id],
-        bos=lambda wildcards: MODELS[MODEL_OF[wildcards.token_id]].get("bos"),
-        max_tokens=STUDY["corpus"]["max_tokens"],
-        code=code("tokens"),
     log:
         "<shared>/logs/tokens/{token_id}.log",
     benchmark:
         "<shared>/benchmarks/tokens/{token_id}.tsv"
+    wildcard_constraints:
+        token_id=any_of(TOKEN_IDS.values()),
     conda:
         "../envs/tokens.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        model=lambda wildcards: MODEL_OF[wildcards.token_id],
+        bos=lambda wildcards: MODELS[MODEL_OF[wildcards.token_id]].get("bos"),
+        max_tokens=STUDY["corpus"]["max_tokens"],
+        code=code("tokens"),
     script:
         "../scripts/tokens.py"
 
@@ -137,21 +137,21 @@ rule alignment:
         b="<shared>/tokens/{token_id_b}.zarr",
     output:
         directory("<shared>/alignments/{token_id_a}--{token_id_b}.zarr"),
-    wildcard_constraints:
-        token_id_a=any_of(TOKEN_IDS.values()),
-        token_id_b=any_of(TOKEN_IDS.values()),
-    params:
-        code=code("alignment"),
     log:
         "<shared>/logs/alignment/{token_id_a}--{token_id_b}.log",
     benchmark:
         "<shared>/benchmarks/alignment/{token_id_a}--{token_id_b}.tsv"
+    wildcard_constraints:
+        token_id_a=any_of(TOKEN_IDS.values()),
+        token_id_b=any_of(TOKEN_IDS.values()),
     conda:
         "../envs/alignment.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        code=code("alignment"),
     script:
         "../scripts/alignment.py"
 
@@ -162,23 +162,23 @@ rule activations:
         model=lambda wildcards: model_folder(MODEL_OF[wildcards.token_id]),
     output:
         directory("<shared>/activations/{token_id}/{hook}.{layer}.{dtype}.zarr"),
-    wildcard_constraints:
-        token_id=any_of(TOKEN_IDS.values()),
-        hook="[a-z_]+",
-        dtype="[a-z0-9]+",
-    params:
-        model=lambda wildcards: MODEL_OF[wildcards.token_id],
-        batch_tokens=STUDY["activations"]["batch_tokens"],
-        code=code("activations"),
     log:
         "<shared>/logs/activations/{token_id}.{hook}.{layer}.{dtype}.log",
     benchmark:
         "<shared>/benchmarks/activations/{token_id}.{hook}.{layer}.{dtype}.tsv"
+    wildcard_constraints:
+        token_id=any_of(TOKEN_IDS.values()),
+        hook="[a-z_]+",
+        dtype="[a-z0-9]+",
     conda:
         "../envs/activations.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=240,
+    params:
+        model=lambda wildcards: MODEL_OF[wildcards.token_id],
+        batch_tokens=STUDY["activations"]["batch_tokens"],
+        code=code("activations"),
     script:
         "../scripts/activations.py"

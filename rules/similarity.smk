@@ -8,23 +8,23 @@ rule scores:
         b=compared("b", "<study>/features/{subject}.zarr"),
     output:
         directory("<study>/scores/{comparison}.zarr"),
-    wildcard_constraints:
-        comparison=any_of(COMPARISONS),
-    params:
-        metrics=STUDY["scoring"]["metrics"],
-        permutations=STUDY["scoring"]["permutations"],
-        seed=SEED,
-        code=code("scores"),
     log:
         "<study>/logs/scores/{comparison}.log",
     benchmark:
         "<study>/benchmarks/scores/{comparison}.tsv"
+    wildcard_constraints:
+        comparison=any_of(COMPARISONS),
     conda:
         "../envs/scores.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=240,
+    params:
+        metrics=STUDY["scoring"]["metrics"],
+        permutations=STUDY["scoring"]["permutations"],
+        seed=SEED,
+        code=code("scores"),
     script:
         "../scripts/scores.py"
 
@@ -34,12 +34,6 @@ rule calibration:
         of_comparisons("<study>/scores/{comparison}.zarr"),
     output:
         "<study>/calibration.parquet",
-    params:
-        comparisons=[
-            (c.kind, c.a.model, c.a.layer, c.a.dictionary, c.b.model, c.b.layer, c.b.dictionary, c.permuted)
-            for c in COMPARISONS.values()
-        ],
-        code=code("calibration"),
     log:
         "<study>/logs/calibration.log",
     benchmark:
@@ -50,5 +44,20 @@ rule calibration:
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
+    params:
+        comparisons=[
+            (
+                c.kind,
+                c.a.model,
+                c.a.layer,
+                c.a.dictionary,
+                c.b.model,
+                c.b.layer,
+                c.b.dictionary,
+                c.permuted,
+            )
+            for c in COMPARISONS.values()
+        ],
+        code=code("calibration"),
     script:
         "../scripts/calibration.py"

@@ -23,17 +23,6 @@ rule tables:
         # Too long for a page of the report.
         "<study>/tables/matches.csv",
         expand("<study>/tables/{table}.parquet", table=TABLES),
-    params:
-        comparisons=[
-            (name, c.kind, c.a.model, c.a.layer, c.a.dictionary, c.b.model, c.b.layer, c.b.dictionary)
-            for name, c in COMPARISONS.items()
-        ],
-        alignments=sorted(ALIGNED),
-        saes=[
-            (s.model, s.layer, s.dictionary) for s in SUBJECTS.values() if has_sae(s.dictionary)
-        ],
-        models=list(MODELS),
-        code=code("tables"),
     log:
         "<study>/logs/tables.log",
     benchmark:
@@ -44,6 +33,24 @@ rule tables:
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
+    params:
+        comparisons=[
+            (
+                name,
+                c.kind,
+                c.a.model,
+                c.a.layer,
+                c.a.dictionary,
+                c.b.model,
+                c.b.layer,
+                c.b.dictionary,
+            )
+            for name, c in COMPARISONS.items()
+        ],
+        alignments=sorted(ALIGNED),
+        saes=[(s.model, s.layer, s.dictionary) for s in SUBJECTS.values() if has_sae(s.dictionary)],
+        models=list(MODELS),
+        code=code("tables"),
     script:
         "../scripts/tables.py"
 
@@ -62,9 +69,6 @@ rule figures:
             for figure, caption in FIGURES.items()
         ],
         expand("<study>/figures/{figure}.png", figure=FIGURES),
-    params:
-        figures=list(FIGURES),
-        code=code("figures"),
     log:
         "<study>/logs/figures.log",
     benchmark:
@@ -75,6 +79,9 @@ rule figures:
     resources:
         mem_mb=1000,
         runtime=30,
+    params:
+        figures=list(FIGURES),
+        code=code("figures"),
     script:
         "../scripts/figures.py"
 
@@ -85,9 +92,6 @@ rule summary:
     output:
         summary=report("<study>/summary.md", caption="../report/summary.rst", category="Summary"),
         answers="<study>/answers.txt",
-    params:
-        study=STUDY["study"],
-        code=code("summary"),
     log:
         "<study>/logs/summary.log",
     benchmark:
@@ -98,6 +102,9 @@ rule summary:
     resources:
         mem_mb=500,
         runtime=30,
+    params:
+        study=STUDY["study"],
+        code=code("summary"),
     script:
         "../scripts/summary.py"
 
@@ -117,10 +124,6 @@ rule dag:
             labels={"figure": "dag"},
         ),
         png="<study>/figures/dag.png",
-    params:
-        config=config,
-        snakefile=workflow.main_snakefile,
-        code=code("dag"),
     log:
         "<study>/logs/dag.log",
     benchmark:
@@ -131,6 +134,10 @@ rule dag:
     resources:
         mem_mb=1000,
         runtime=30,
+    params:
+        config=config,
+        snakefile=workflow.main_snakefile,
+        code=code("dag"),
     script:
         "../scripts/dag.py"
 
@@ -140,11 +147,6 @@ rule manifest:
         expand("<study>/tables/{table}.parquet", table=TABLES),
     output:
         "<study>/tables/manifest.json",
-    params:
-        config=STUDY,
-        distributions=[list(d) for d in DISTRIBUTIONS.values()],
-        benchmarks=[f"{OUT}/benchmarks", f"{SHARED}/benchmarks"],
-        code=code("manifest"),
     log:
         "<study>/logs/manifest.log",
     benchmark:
@@ -155,6 +157,11 @@ rule manifest:
     resources:
         mem_mb=500,
         runtime=30,
+    params:
+        config=STUDY,
+        distributions=[list(d) for d in DISTRIBUTIONS.values()],
+        benchmarks=[f"{OUT}/benchmarks", f"{SHARED}/benchmarks"],
+        code=code("manifest"),
     script:
         "../scripts/manifest.py"
 
@@ -166,10 +173,6 @@ rule report:
         "<study>/tables/manifest.json",
     output:
         "<study>/report.html",
-    params:
-        config=config,
-        snakefile=workflow.main_snakefile,
-        code=code("report"),
     log:
         "<study>/logs/report.log",
     benchmark:
@@ -180,5 +183,9 @@ rule report:
     resources:
         mem_mb=1000,
         runtime=30,
+    params:
+        config=config,
+        snakefile=workflow.main_snakefile,
+        code=code("report"),
     script:
         "../scripts/report.py"
