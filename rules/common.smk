@@ -200,8 +200,6 @@ def subject_inputs(wildcards):
     subject = f"{wildcards.model}.{wildcards.layer}.{wildcards.dictionary}"
     if has_sae(wildcards.dictionary):
         inputs["sae"] = f"<study>/saes/{subject}"
-        # The gate: features are made only of SAEs whose quality was measured and let through.
-        inputs["quality"] = f"<study>/quality/{subject}.json"
     return inputs
 
 

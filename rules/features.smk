@@ -71,6 +71,8 @@ localrules:
     sae_release,
 
 
+# The gate. Its result does not change the features, so features do not depend on it; it comes first,
+# and a failure stops the study.
 rule sae_quality:
     input:
         activations=lambda wildcards: activations_store(wildcards.model, wildcards.layer),
@@ -86,6 +88,7 @@ rule sae_quality:
     wildcard_constraints:
         model=any_of(MODELS),
         dictionary=any_of(DICTIONARIES),
+    priority: 10
     conda:
         "../envs/sae_quality.yaml"
     threads: 1

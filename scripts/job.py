@@ -15,8 +15,13 @@ def start(snakemake: Any) -> None:
 
 
 def torch_threads(snakemake: Any) -> None:
-    """Let torch use as many threads as the job was given, and only deterministic algorithms."""
+    """Let torch use as many threads as the job was given, and only deterministic algorithms.
+
+    On the CPU the algorithms used here are deterministic as they are, and asking for it would cost
+    a second of imports.
+    """
     import torch
 
     torch.set_num_threads(snakemake.threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    if torch.cuda.is_available():
+        torch.use_deterministic_algorithms(True, warn_only=True)

@@ -164,7 +164,10 @@ def open_store(path: str | Path, kind: str) -> Store:
             f"expected '{kind}', version {VERSION}"
         )
     for name, (dtype, shape) in store.attributes["arrays"].items():
-        array = group.get(name)
+        try:
+            array = group.get(name)
+        except Exception as error:
+            raise StudyError(f"{path}: array '{name}' is not readable ({error})") from error
         if (
             not isinstance(array, zarr.Array)
             or list(array.shape) != shape
@@ -177,7 +180,11 @@ def open_store(path: str | Path, kind: str) -> Store:
 def verify(path: str | Path, kind: str) -> None:
     """Read the whole store and raise StudyError unless its content is what was written."""
     store = open_store(path, kind)
-    found = _digest({name: store[name] for name in sorted(store.attributes["arrays"])})
+    try:
+        found = _digest({name: store[name] for name in sorted(store.attributes["arrays"])})
+    except Exception as error:
+        # What the decoder of a damaged chunk raises depends on where the damage is.
+        raise StudyError(f"{path}: the content is damaged ({error})") from error
     expected = store.attributes["sha256"]
     if found != expected:
         raise StudyError(

@@ -4,7 +4,7 @@ Everything here is decided before a job runs. `resolve` turns a configuration in
 default filled in, or raises one StudyError that names the key, what was found and what is valid.
 """
 
-import copy
+import glob
 import hashlib
 import json
 import math
@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
 from universality.errors import StudyError
+from universality.schema import complete, short
 
 # What names a source, and the keys that must, or may, stand beside it.
 _MODEL_SOURCES: dict[str, tuple[set[str], set[str]]] = {
@@ -38,6 +37,9 @@ _DICTIONARY_SOURCES: dict[str, tuple[set[str], set[str]]] = {
     "neurons": (set(), set()),
     "random": ({"seed"}, set()),
 }
+
+# What architectures call the number of their blocks in a config.json.
+_DEPTHS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,18 @@ def resolve(config: Mapping[str, Any], schema: Mapping[str, Any], root: Path) ->
         schema: the JSON schema, `schemas/config.schema.yaml`.
         root: the folder against which relative `path`s are looked up.
     """
-    resolved = copy.deepcopy(dict(config))
-    _check_schema(resolved, schema)
+    resolved = complete(config, schema)
+    if resolved["study"] == "shared":
+        raise StudyError(
+            "study: found 'shared', the folder of what studies share; valid: any other"
+        )
     _check_corpus(resolved["corpus"], root)
     _check_models(resolved["models"], root)
     _check_dictionaries(resolved["dictionaries"])
-    comparisons(resolved)
+    for subject in subjects(resolved).values():
+        path = resolved["dictionaries"][subject.dictionary].get("path")
+        for file in sae_files(path, subject, root) if path else ():
+            _check_files(f"dictionaries.{subject.dictionary}.path", str(file), root)
     return resolved
 
 
@@ -105,8 +113,16 @@ def model_definition(models: Mapping[str, Any], name: str, seed: int) -> list[An
 def comparisons(config: Mapping[str, Any]) -> dict[str, Comparison]:
     """Return all comparisons of a resolved configuration by id, in its order."""
     found: dict[str, Comparison] = {}
+    sides: dict[str, Subject] = {}
     for number, entry in enumerate(config["comparisons"]):
         for comparison in _grid(config, entry, f"comparisons[{number}]"):
+            for side in (comparison.a, comparison.b):
+                # Names may contain dots: model 'a', layer 1, '2.x' and model 'a.1', layer 2, 'x'.
+                if sides.setdefault(side.id, side) != side:
+                    raise StudyError(
+                        f"comparisons[{number}]: two subjects are called '{side.id}'; "
+                        "rename a model or a dictionary"
+                    )
             other = found.setdefault(comparison.id, comparison)
             if other != comparison:
                 raise StudyError(
@@ -129,7 +145,27 @@ def dictionary_source(entry: Mapping[str, Any]) -> str:
 
 def find(path: str, root: Path) -> Path:
     """Return the file or folder of a configuration's `path`: absolute, or relative to `root`."""
-    return Path(path) if Path(path).is_absolute() else root / path
+    return root / path
+
+
+def files(path: str, root: Path) -> list[Path]:
+    """Return the files that a configuration's `path` stands for, in order; maybe none.
+
+    A file stands for itself, a folder for all files in it at any depth, and a glob (with `*`, `?`
+    or `[`) for the files that match it.
+    """
+    if any(c in path for c in "*?["):
+        places = [root / name for name in glob.glob(path, root_dir=root, recursive=True)]
+    else:
+        place = find(path, root)
+        places = list(place.rglob("*")) if place.is_dir() else [place]
+    return sorted(place for place in places if place.is_file())
+
+
+def sae_files(path: str, subject: Subject, root: Path) -> list[Path]:
+    """Return the two files of the SAE that a dictionary's `path` names for a subject."""
+    folder = path.replace("{model}", subject.model).replace("{layer}", str(subject.layer))
+    return [find(folder, root) / name for name in ("cfg.json", "sae_weights.safetensors")]
 
 
 def _grid(config: Mapping[str, Any], entry: Mapping[str, Any], key: str) -> Iterator[Comparison]:
@@ -146,11 +182,12 @@ def _grid(config: Mapping[str, Any], entry: Mapping[str, Any], key: str) -> Iter
     for name in sorted(set(entry) - allowed):
         raise StudyError(f"{key}: kind '{entry['kind']}' takes no key '{name}'")
     a, b = (entry["model"],) * 2 if ceiling else (entry["a"], entry["b"])
-    pair = entry.get("dictionaries") or [entry["dictionary"]] * 2
-    for name in (a, b):
-        _known(f"{key}", "model", name, models)
+    for side in sorted(wanted - {"dictionaries"}):
+        _known(f"{key}.{side}", "model", entry[side], models)
+    named = "dictionaries" if "dictionaries" in entry else "dictionary"
+    pair = entry[named] if named == "dictionaries" else [entry[named]] * 2
     for name in pair:
-        _known(f"{key}", "dictionary", name, dictionaries)
+        _known(f"{key}.{named}", "dictionary", name, dictionaries)
     layers_a = _layers(models, a, entry.get("layers_a"), f"{key}.layers_a")
     layers_b = _layers(models, b, entry.get("layers_b"), f"{key}.layers_b")
     permuted = entry["rows"] == "permuted"
@@ -174,7 +211,7 @@ def _layers(models: Mapping[str, Any], model: str, chosen: list[int] | None, key
 
 def _known(key: str, what: str, name: str, valid: Mapping[str, Any]) -> None:
     if name not in valid:
-        raise StudyError(f"{key}: no {what} is named '{name}'; valid: {', '.join(valid)}")
+        raise StudyError(f"{key}: no {what} is named {short(name)}; valid: {', '.join(valid)}")
 
 
 def _kind(key: str, entry: Mapping[str, Any], kinds: dict[str, tuple[set[str], set[str]]]) -> str:
@@ -196,8 +233,8 @@ def _pinned(key: str, entry: Mapping[str, Any]) -> None:
     commit = len(revision) == 40 and set(revision) <= set("0123456789abcdef")
     if not commit and not entry.get("allow_floating"):
         raise StudyError(
-            f"{key}.revision: '{revision}' is not a commit (40 hexadecimal digits); a floating "
-            "revision needs allow_floating: true"
+            f"{key}.revision: {short(revision)} is not a commit (40 hexadecimal digits); a "
+            "floating revision needs allow_floating: true"
         )
 
 
@@ -207,22 +244,25 @@ def _check_corpus(corpus: Mapping[str, Any], root: Path) -> None:
         ("corpus.sources.*.share", {n: s["share"] for n, s in corpus["sources"].items()}),
     ):
         total = math.fsum(shares.values())
-        if not abs(total - 1) <= 1e-6:  # also caught: not a number
+        if abs(total - 1) > 1e-6:
             parts = ", ".join(f"{name} {share}" for name, share in shares.items())
             raise StudyError(f"{what}: the shares add up to {total:.6g}, not 1 ({parts})")
     for name, source in corpus["sources"].items():
         key = f"corpus.sources.{name}"
         kind = _kind(key, source, _TEXT_SOURCES)
-        if kind == "path" and not _exists(source["path"], root):
-            raise StudyError(f"{key}.path: no file or folder '{find(source['path'], root)}'")
+        if kind == "path":
+            _check_files(f"{key}.path", source["path"], root)
         if kind == "hub":
             _pinned(key, source)
 
 
-def _exists(path: str, root: Path) -> bool:
-    if any(c in path for c in "*?["):
-        return any(True for _ in root.glob(path)) if not Path(path).is_absolute() else True
-    return find(path, root).exists()
+def _check_files(key: str, path: str, root: Path) -> None:
+    try:
+        found, reason = files(path, root), ""
+    except (OSError, ValueError) as error:  # such as a name that is too long
+        found, reason = [], f" ({short(error, quote=False)})"
+    if not found:
+        raise StudyError(f"{key}: no file is at {short(path)}{reason}")
 
 
 def _check_models(models: Mapping[str, Any], root: Path) -> None:
@@ -257,8 +297,8 @@ def _depth(models: Mapping[str, Any], name: str, root: Path, seen: tuple[str, ..
     stated = model.get("depth")
     if found is None and stated is None:
         raise StudyError(
-            f"{key}: needs the key 'depth' (number of blocks), since its source cannot be looked "
-            "into before it is downloaded"
+            f"{key}: needs the key 'depth' (number of blocks), since its source does not tell it "
+            "before the study runs"
         )
     if found is not None and stated is not None and found != stated:
         raise StudyError(f"{key}.depth: says {stated} blocks, but the model has {found}")
@@ -268,19 +308,24 @@ def _depth(models: Mapping[str, Any], name: str, root: Path, seen: tuple[str, ..
 def _depth_of_folder(
     key: str, path: str, models: Mapping[str, Any], root: Path, where: str
 ) -> int | None:
-    folder = find(path, root)
-    if where == "path" and folder.is_file() and folder.suffix == ".gguf":
-        return None
-    file = folder / "config.json"
-    if not file.is_file():
-        names = f" nor a model (valid: {', '.join(models)})" if where == "random" else ""
-        raise StudyError(f"{key}: '{path}' is not a model folder with a config.json{names}")
+    """Return the number of blocks that a folder's config.json states, or None."""
+    place = find(path, root)
+    file = place / "config.json"
     try:
-        config = json.loads(file.read_text())
-        text = config.get("text_config", config)
-        return int(text.get("num_hidden_layers") or text["n_layer"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StudyError(f"{key}: cannot read the number of layers in {file} ({error})") from error
+        if where == "path" and place.suffix == ".gguf" and place.is_file():
+            return None
+        if not file.is_file():
+            other = f"a model (valid: {', '.join(models)})" if where == "random" else "a GGUF file"
+            raise StudyError(
+                f"{key}: {short(path)} is neither a folder with a config.json nor {other}"
+            )
+        config = json.loads(file.read_bytes())
+        text = config.get("text_config") or config
+        stated = [text[name] for name in _DEPTHS if name in text]
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        reason = short(error, quote=False)
+        raise StudyError(f"{key}: cannot read {short(str(file))} ({reason})") from error
+    return stated[0] if stated and type(stated[0]) is int else None
 
 
 def _check_dictionaries(dictionaries: Mapping[str, Any]) -> None:
@@ -291,68 +336,11 @@ def _check_dictionaries(dictionaries: Mapping[str, Any]) -> None:
             options = entry["train"]
             sparse = options["architecture"] in ("topk", "batchtopk")
             if sparse != ("k" in options):
-                verb = "needs" if sparse else "takes no"
-                raise StudyError(f"{key}.train: '{options['architecture']}' {verb} the key 'k'")
+                verb = "needs the" if sparse else "takes no"
+                raise StudyError(f"{key}.train: '{options['architecture']}' {verb} key 'k'")
         if kind in ("train", "random"):
             options = entry[kind]
             if options.get("k", 1) > options["width"]:
                 raise StudyError(
                     f"{key}.{kind}.k: {options['k']} active features of only {options['width']}"
                 )
-
-
-def _check_schema(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
-    """Check `config` against `schema` and fill in its defaults, in place."""
-    errors = sorted(
-        jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda e: len(e.path)
-    )
-    if errors:
-        raise StudyError(_explain(errors[-1]))
-    _fill(config, schema, schema)
-
-
-def _fill(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> None:
-    if "$ref" in schema:
-        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
-    if isinstance(value, dict):
-        for name, part in schema.get("properties", {}).items():
-            if "default" in part and name not in value:
-                value[name] = copy.deepcopy(part["default"])
-            if name in value:
-                _fill(value[name], part, root)
-        rest = schema.get("additionalProperties")
-        if isinstance(rest, Mapping):
-            for name in value:
-                if name not in schema.get("properties", {}):
-                    _fill(value[name], rest, root)
-    elif isinstance(value, list):
-        for item in value:
-            _fill(item, schema.get("items", {}), root)
-
-
-def _explain(error: jsonschema.ValidationError) -> str:
-    """Return one sentence for a schema error: the key, what was found, what is valid."""
-    key = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path)
-    key = key.lstrip(".") or "the configuration"
-    schema, found = error.schema, _short(error.instance)
-    match error.validator:
-        case "additionalProperties":
-            extra = sorted(set(map(str, error.instance)) - set(schema["properties"]))
-            unknown = ", ".join(f"'{name}'" for name in extra)
-            return f"{key}: unknown key {unknown}; valid: {', '.join(schema['properties'])}"
-        case "required":
-            missing = [name for name in schema["required"] if name not in error.instance]
-            return f"{key}: missing key {', '.join(repr(name) for name in missing)}"
-        case "enum":
-            return f"{key}: found {found}; valid: {', '.join(map(str, schema['enum']))}"
-        case "type":
-            return f"{key}: found {found}, expected {schema['type']}"
-        case "pattern":
-            return f"{key}: found {found}, expected {schema.get('description', schema['pattern'])}"
-        case _:
-            return f"{key}: {_short(error.message, quote=False)}"
-
-
-def _short(value: Any, quote: bool = True) -> str:
-    text = repr(value) if quote else str(value)
-    return text if len(text) <= 120 else text[:117] + "..."

@@ -45,7 +45,11 @@ def test_a_layer_added(finished: Checkout) -> None:
 
 
 def test_a_figure_style(finished: Checkout) -> None:
-    finished.edit("scripts/universality/views/style.py", '"""', '"""Edited. ', )
+    finished.edit(
+        "scripts/universality/views/style.py",
+        '"""',
+        '"""Edited. ',
+    )
     assert finished.planned() == {"figures": 1, "dag": 1, "report": 1}
 
 

@@ -72,14 +72,18 @@ def test_no_document_is_in_two_splits(tiny: Checkout) -> None:
     texts = {split: {d.text for d in corpus if d.split == split} for split in SPLITS}
     assert sum(map(len, texts.values())) == len(corpus) == 360
     assert [len(texts[split]) for split in SPLITS] == [180, 90, 90]
-    alignment = store.open_store(one(tiny.shared, "alignments/llama-??????????--neox*"), "alignment")
+    alignment = store.open_store(
+        one(tiny.shared, "alignments/llama-??????????--neox*"), "alignment"
+    )
     split = documents.split_codes(corpus)
     np.testing.assert_array_equal(alignment.read("split"), split[alignment.read("document")])
 
 
 def aligned(tiny: Checkout, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the dense features of both sides of the cross comparison on a split's rows."""
-    alignment = store.open_store(one(tiny.shared, "alignments/llama-??????????--neox*"), "alignment")
+    alignment = store.open_store(
+        one(tiny.shared, "alignments/llama-??????????--neox*"), "alignment"
+    )
     a = Features(tiny.study / "features" / "llama.2.topk-s0.zarr")
     b = Features(tiny.study / "features" / "neox.3.topk-s0.zarr")
     rows = alignment.read("row_a"), alignment.read("row_b")
@@ -121,7 +125,9 @@ def test_participating_features_fire_enough_in_every_split(tiny: Checkout) -> No
 
 
 def test_scores_are_those_of_independent_code(tiny: Checkout) -> None:
-    matches = table(tiny, "matches").query("comparison == @CROSS and method == 'hungarian' and kept")
+    matches = table(tiny, "matches").query(
+        "comparison == @CROSS and method == 'hungarian' and kept"
+    )
     scores = table(tiny, "scores").query("comparison == @CROSS and method == 'hungarian'")
     value = scores.query("filter == 'kept'").set_index("metric")["value"]
     decoders = [

@@ -35,15 +35,23 @@ def pearson(a: Matrix, b: Matrix, block: int = _BLOCK) -> Iterator[tuple[slice, 
     """
     mean_a, sd_a = _moments(a)
     mean_b, sd_b = _moments(b)
-    n = a.shape[0]
-    dense_b = b if sparse.issparse(b) else b.astype(np.float64)
+    n = max(a.shape[0], 1)
+    # A dense side is centred before the product (one side is enough), so that no large offset has
+    # to cancel afterwards; a sparse side stays sparse.
+    right = b if sparse.issparse(b) else b.astype(np.float64) - mean_b
     columns_a = a.tocsc() if sparse.issparse(a) else a
+    both_sparse = sparse.issparse(a) and sparse.issparse(b)
     for start in range(0, a.shape[1], block):
         part = slice(start, min(start + block, a.shape[1]))
-        cross = columns_a[:, part].T.astype(np.float64) @ dense_b
-        cross = cross.toarray() if sparse.issparse(cross) else np.asarray(cross)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            r = (cross / n - np.outer(mean_a[part], mean_b)) / np.outer(sd_a[part], sd_b)
+        left = columns_a[:, part].astype(np.float64)
+        if not sparse.issparse(a):
+            left -= mean_a[part]
+        cross: Any = left.T @ right
+        if both_sparse:
+            cross = cross.toarray() - n * np.outer(mean_a[part], mean_b)
+        spread = np.outer(sd_a[part], sd_b)
+        # Not divided by 0: what rounding leaves of a covariance would become 1 after the clip.
+        r = cross / n / np.where(spread > 0, spread, np.nan)
         # Rounding may step over 1 by an ulp.
         yield part, np.clip(r, -1, 1)
 
@@ -111,10 +119,11 @@ def _moments(values: Matrix) -> tuple[Float[np.ndarray, "F"], Float[np.ndarray, 
         wide = values.astype(np.float64)
         return wide.mean(0) if len(wide) else np.zeros(wide.shape[1]), _spread(wide)
     csc = values.tocsc()
-    mean = np.asarray(csc.sum(0, dtype=np.float64)).ravel() / n
-    # Summed over deviations, not from squares, so that a constant column gives exactly 0.
     filled: Int[np.ndarray, F] = np.diff(csc.indptr)
     column = np.repeat(np.arange(csc.shape[1]), filled)
+    # Not csc.sum, which adds float32 values in float32 whatever dtype it is asked for.
+    mean = np.bincount(column, csc.data, minlength=csc.shape[1]) / n
+    # Summed over deviations, not from squares, so that a constant column gives exactly 0.
     deviation = np.square(csc.data.astype(np.float64) - mean[column])
     square = np.bincount(column, deviation, minlength=csc.shape[1]) + (n - filled) * mean**2
     return mean, _rounded(np.sqrt(square / n), mean)

@@ -59,7 +59,9 @@ def table(
     feature, local = top_rows(values, k)
     row = rows[local]
     rank = np.arange(len(feature)) - np.searchsorted(feature, feature)
-    activation: Float[np.ndarray, N] = np.asarray(values[local, feature]).ravel()
+    # An empty selection of a sparse matrix is no array.
+    chosen = values[local, feature] if len(local) else np.zeros(0)
+    activation: Float[np.ndarray, N] = np.asarray(chosen).ravel()
     spans = list(zip(document[row].tolist(), start[row].tolist(), end[row].tolist(), strict=True))
     return pd.DataFrame(
         {

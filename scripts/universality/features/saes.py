@@ -79,7 +79,7 @@ class Sae:
 
     def decode(self, z: Float[torch.Tensor, "n d_sae"]) -> Float[torch.Tensor, "n d_in"]:
         """Return the reconstruction of activations from their features."""
-        if self.config.get("rescale_acts_by_decoder_norm"):
+        if self.config["architecture"] == "topk" and self.config["rescale_acts_by_decoder_norm"]:
             z = z / self.arrays["W_dec"].norm(dim=1)
         return z @ self.arrays["W_dec"] + self.arrays["b_dec"]
 
@@ -87,17 +87,20 @@ class Sae:
 def load(folder: Path) -> Sae:
     """Load a SAE-Lens directory: `cfg.json` and `sae_weights.safetensors`, as float32.
 
-    Raises StudyError for a missing or unreadable file, an architecture or input normalisation that
-    is not known here, missing or misshapen arrays, and values that are not finite.
+    Raises StudyError for a missing or unreadable file, an architecture, activation function or
+    input normalisation that is not known here, missing or misshapen arrays, and values that are not
+    finite.
     """
     try:
         config = json.loads((folder / "cfg.json").read_text())
         loaded = load_file(folder / "sae_weights.safetensors")
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, RecursionError, SafetensorError) as error:
         raise StudyError(
             f"{folder}: not a readable SAE (cfg.json and sae_weights.safetensors): {error}"
         ) from error
-    architecture = config.get("architecture")
+    if not isinstance(config, dict):
+        raise StudyError(f"{folder}/cfg.json: found {config!r:.40}, expected an object")
+    architecture = str(config.get("architecture"))
     if architecture not in _ARRAYS:
         raise StudyError(
             f"{folder}/cfg.json: architecture '{architecture}' is not one of {', '.join(_ARRAYS)}"
@@ -107,6 +110,13 @@ def load(folder: Path) -> Sae:
         raise StudyError(
             f"{folder}/cfg.json: normalize_activations '{normalise}' must be folded into the "
             "weights first (valid: 'none')"
+        )
+    # Before sae-lens 6 a TopK SAE could call itself 'standard' with another activation function.
+    activation = config.get("activation_fn_str") or config.get("activation_fn") or "relu"
+    if activation != "relu":
+        raise StudyError(
+            f"{folder}/cfg.json: activation function '{activation}' of a sae-lens before 6; load "
+            "it with sae-lens and save it again (valid: 'relu')"
         )
     config.setdefault("apply_b_dec_to_input", True)
     config.setdefault("rescale_acts_by_decoder_norm", False)
@@ -140,6 +150,7 @@ def random(d_in: int, width: int, k: int, seed: int) -> Sae:
         "k": k,
         "d_in": d_in,
         "d_sae": width,
+        "dtype": "float32",
         "apply_b_dec_to_input": True,
         "rescale_acts_by_decoder_norm": False,
     }
@@ -167,5 +178,6 @@ def _check(folder: Path, config: dict[str, Any], arrays: dict[str, torch.Tensor]
             )
         if not torch.isfinite(array).all():
             raise StudyError(f"{folder}: {name} holds values that are not finite")
-    if config["architecture"] == "topk" and not 1 <= int(config.get("k", 0)) <= d_sae:
-        raise StudyError(f"{folder}/cfg.json: k is {config.get('k')}, expected 1 to {d_sae}")
+    k = config.get("k")
+    if config["architecture"] == "topk" and not (isinstance(k, int) and 1 <= k <= d_sae):
+        raise StudyError(f"{folder}/cfg.json: k is {k}, expected a whole number from 1 to {d_sae}")

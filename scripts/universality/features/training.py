@@ -85,21 +85,24 @@ def _untrained(d: int, options: dict[str, Any], device: torch.device) -> "Traini
     from sae_lens.registry import get_sae_training_class
 
     sae_class, config_class = get_sae_training_class(options["architecture"])
-    fields = options["sae_lens"] | ({"k": options["k"]} if "k" in options else {})
+    k = {"k": options["k"]} if "k" in options else {}
     try:
         config = config_class(
             d_in=d,
             d_sae=options["width"],
             dtype="float32",
             device=str(device),
-            **fields,
+            # The inputs are normalised here; another normalisation would be lost in `fold`.
+            normalize_activations="none",
+            **k,
+            **options["sae_lens"],
         )
-    except TypeError as error:
+        return sae_class(config)
+    except (TypeError, ValueError) as error:
         raise StudyError(
             f"train.sae_lens: {sorted(options['sae_lens'])} do not fit sae-lens's "
             f"{config_class.__name__} ({error})"
         ) from error
-    return sae_class(config)
 
 
 def _moments(data: torch.Tensor) -> tuple[Float[torch.Tensor, "d"], float]:

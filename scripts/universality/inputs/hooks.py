@@ -6,6 +6,7 @@ configuration has layers. `hidden_states` is never used: its last entry is after
 its entry L is the input of block L, not its output.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +17,18 @@ from transformers import PreTrainedModel
 
 from universality.errors import StudyError
 
-# Names that architectures give to the two halves of a block.
-_MLP = ("mlp", "feed_forward", "ffn", "ff")
-_ATTENTION = ("self_attn", "attn", "attention", "self_attention", "mixer")
+# Names that architectures give to the two halves of a block. BERT's halves end with adding the
+# stream and normalising; what they add is the output of their last linear map.
+_MLP = ("mlp", "feed_forward", "ffn", "ff", "output.dense")
+_ATTENTION = (
+    "attention.output.dense",
+    "attention.attn",
+    "self_attn",
+    "attn",
+    "attention",
+    "self_attention",
+    "mixer",
+)
 
 
 class _Stop(Exception):
@@ -47,14 +57,21 @@ def blocks(model: PreTrainedModel) -> nn.ModuleList:
 
 
 def _child(block: nn.Module, names: tuple[str, ...], hook: str) -> nn.Module:
-    children = dict(block.named_children())
-    for name in names:
-        if name in children:
-            return children[name]
-    raise StudyError(
-        f"hook '{hook}': a block of type {type(block).__name__} has no part named "
-        f"{' or '.join(names)}; it has {', '.join(children)}"
-    )
+    """Return the part of `block` that adds to the residual stream, and nothing else."""
+    parts = dict(block.named_modules())
+    found = next((parts[name] for name in names if name in parts), None)
+    if found is None:
+        children = ", ".join(name for name, _ in block.named_children())
+        raise StudyError(
+            f"hook '{hook}': a block of type {type(block).__name__} has no part named "
+            f"{' or '.join(names)}; it has {children}"
+        )
+    if "residual" in inspect.signature(found.forward).parameters:
+        raise StudyError(
+            f"hook '{hook}': {type(found).__name__} gives its output and the residual stream in "
+            "one sum; valid: resid_post"
+        )
+    return found
 
 
 HOOKS: dict[str, Callable[[nn.Module], nn.Module]] = {

@@ -17,6 +17,7 @@ from transformers import (
     AutoModel,
     AutoModelForCausalLM,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
 )
 
@@ -42,9 +43,14 @@ def from_gguf(file: Path, folder: Path, dtype: torch.dtype = torch.bfloat16) -> 
     The quantised weights are expanded to `dtype` once, so that loading takes seconds later.
     """
     try:
-        model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=dtype)
-        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-    except (ValueError, OSError, KeyError, RuntimeError) as error:
+        model = AutoModelForCausalLM.from_pretrained(
+            file.parent, gguf_file=file.name, dtype=dtype, trust_remote_code=False
+        )
+        tokenizer = AutoTokenizer.from_pretrained(
+            file.parent, gguf_file=file.name, trust_remote_code=False
+        )
+    except Exception as error:
+        # What the reader of a damaged file raises depends on where the damage is.
         raise StudyError(f"{file}: transformers cannot read this GGUF file ({error})") from error
     # The weights are plain numbers now: saving them as if still quantised would be refused.
     model.hf_quantizer = None  # type: ignore[assignment]
@@ -66,7 +72,9 @@ def from_folder(source: Path, folder: Path) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     for file in sorted(source.iterdir()):
-        if file.suffix in {".safetensors", ".json", ".txt", ".model", ".jinja"}:
+        # `model.json` is ours to write, and must not be written through a link.
+        linked = file.suffix in {".safetensors", ".json", ".txt", ".model", ".jinja"}
+        if linked and file.name != "model.json":
             (folder / file.name).symlink_to(file.resolve())
 
 
@@ -76,10 +84,10 @@ def reinitialised(source: Path, folder: Path, seed: int) -> None:
     `source` needs `config.json` and a tokenizer; weights, if any, are not read. The weights are
     drawn as transformers initialises this architecture for training, from `seed`.
     """
-    config = AutoConfig.from_pretrained(source, local_files_only=True)
+    config = _config(source)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = AutoModel.from_config(config, dtype=torch.float32)
+        model = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
     stored = getattr(config, "dtype", None) or torch.float32
     model.to(stored).save_pretrained(folder)
     for name in _TOKENIZER_FILES:
@@ -113,12 +121,20 @@ def collect_licenses(inputs: Iterable[Path], folder: Path) -> str | None:
             name, texts = archives.licenses(file)
             stated = stated or name
         elif (file / "model.json").is_file():
-            stated = json.loads((file / "model.json").read_text())["license"]
-        elif file.is_dir():
-            texts = {path.name: path.read_text() for path in sorted(file.glob("LICENSE*"))}
+            stated = json.loads((file / "model.json").read_text()).get("license")
+        else:
+            found = file.glob("LICENSE*") if file.is_dir() else [file]
+            texts = {
+                path.name: path.read_text(errors="replace")
+                for path in sorted(found)
+                if path.name.startswith("LICENSE")
+            }
         for name, text in texts.items():
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / Path(name).name).write_text(text)
+            target = folder / Path(name).name
+            if target.exists() and target.read_text() != text:
+                target = folder / f"{file.stem}-{target.name}"
+            target.write_text(text)
     return stated
 
 
@@ -128,7 +144,7 @@ def describe(folder: Path, provenance: dict[str, Any], depth: int | None) -> dic
     `provenance` holds `model`, `source` and `license`. `depth` is the number of blocks that the
     study's configuration states, or None; StudyError when the model has another.
     """
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    config = _config(folder)
     found = hooks.depth(config)
     if depth is not None and depth != found:
         raise StudyError(
@@ -136,7 +152,7 @@ def describe(folder: Path, provenance: dict[str, Any], depth: int | None) -> dic
             f"the model has {found}"
         )
     with torch.device("meta"):
-        skeleton = AutoModel.from_config(config)
+        skeleton = AutoModel.from_config(config, trust_remote_code=False)
     text = config.get_text_config()
     described = provenance | {
         "architecture": (config.architectures or [type(skeleton).__name__])[0],
@@ -157,3 +173,13 @@ def load(folder: Path, dtype: torch.dtype, device: torch.device) -> PreTrainedMo
     # Nothing is generated, so keys and values of earlier tokens need not be kept.
     model.config.use_cache = False
     return model.eval().to(device)
+
+
+def _config(folder: Path) -> PreTrainedConfig:
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (ValueError, OSError, KeyError) as error:
+        raise StudyError(
+            f"{folder / 'config.json'}: not a configuration of a model that transformers itself "
+            f"has, and no code that came with a model is run ({error})"
+        ) from error
