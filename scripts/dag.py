@@ -9,7 +9,8 @@ from pathlib import Path
 import nested
 
 from universality.views import style
-from universality.views.figures import parse_dot, rule_graph
+from universality.views.figures import parse_dot, reduced, rule_graph
 
-edges = parse_dot(nested.snakemake_output(snakemake.params, "--rulegraph", "dot", "--forceall"))
+dot = nested.snakemake_output(snakemake.params, "--rulegraph", "dot", "--forceall")
+edges = reduced(parse_dot(dot))
 style.save(rule_graph(edges), Path(snakemake.output.svg).with_suffix(""))

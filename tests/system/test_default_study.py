@@ -20,10 +20,10 @@ def table(name: str) -> pd.DataFrame:
 
 
 def values(metric: str, kind: str, method: str = "hungarian") -> pd.DataFrame:
-    chosen = "none" if metric.startswith("correlation") else "kept"
-    return table("scores").query(
-        "metric == @metric and kind == @kind and method == @method and filter == @chosen"
-    )
+    scores = table("scores")
+    pairs = "none" if metric.startswith("correlation") else "kept"
+    wanted = {"metric": metric, "kind": kind, "method": method, "filter": pairs}
+    return scores[(scores[list(wanted)] == pd.Series(wanted)).all(axis=1)]
 
 
 def floor(frame: pd.DataFrame, sort: str) -> pd.DataFrame:

@@ -84,7 +84,7 @@ def check_against_oracle(
     max_tokens: int = 512,
 ) -> None:
     """Compare with the pairs of rows whose tokens spell the same complete text; `b` is GPT-2's."""
-    tokens_a, tokens_b = (tokenize(t, texts, None, max_tokens) for t in (a, b))
+    tokens_a, tokens_b = (tokenize(t.backend_tokenizer, texts, None, max_tokens) for t in (a, b))
     aligned = align(tokens_a, tokens_b, np.arange(len(texts)))
     expected = []
     for document, text in enumerate(texts):
@@ -132,7 +132,7 @@ def test_any_text(texts: list[str]) -> None:
 
 def test_same_tokenizer_is_the_identity() -> None:
     texts = ["Anna found the key.", "An old map,\tand the sea…"]
-    tokens = tokenize(NEOX, texts, "<|endoftext|>", 512)
+    tokens = tokenize(NEOX.backend_tokenizer, texts, "<|endoftext|>", 512)
     aligned = align(tokens, tokens, np.array([1, 0]))
     np.testing.assert_array_equal(aligned.row_a, aligned.row_b)
     # The only other rows are those within the three bytes of the ellipsis: two of them here.
@@ -179,7 +179,7 @@ def test_documents_are_kept_apart() -> None:
 
 
 def test_no_documents() -> None:
-    none = tokenize(NEOX, [], None, 10)
+    none = tokenize(NEOX.backend_tokenizer, [], None, 10)
     aligned = align(none, none, np.array([], dtype=int))
     assert len(aligned.row_a) == 0
     assert np.isnan(shares(aligned, none, none)).all()

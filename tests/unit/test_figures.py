@@ -11,7 +11,7 @@ from matplotlib.text import Text
 
 from universality.errors import StudyError
 from universality.views import cells, roles, style, tables
-from universality.views.figures import FIGURES, dag, grid, parse_dot, rule_graph
+from universality.views.figures import FIGURES, dag, grid, parse_dot, reduced, rule_graph
 from universality.views.figures.correlation_distribution import LEVELS, quantiles
 
 PAIR = roles.Pair(example.A, "topk-s0", example.B, "topk-s0")
@@ -237,3 +237,8 @@ def test_crossings_that_can_be_avoided_are() -> None:
         np.argsort([place[r] for r in "abc"]).tolist()
         == np.argsort([place[r] for r in "zyx"]).tolist()
     )
+
+
+def test_reduced_drops_what_a_longer_path_implies() -> None:
+    edges = [("a", "b"), ("b", "c"), ("a", "c"), ("c", "d"), ("a", "d"), ("b", "b"), ("a", "e")]
+    assert reduced(edges) == [("a", "b"), ("b", "c"), ("c", "d"), ("a", "e")]

@@ -18,6 +18,8 @@ SCHEMA = yaml.safe_load((ROOT / "schemas" / "config.schema.yaml").read_text())
 TINY, DEFAULT = (
     yaml.safe_load((ROOT / name).read_text()) for name in ("studies/tiny.yaml", "config.yaml")
 )
+# One more model, so that a chain of re-initialised models can break.
+TINY["models"]["llama-random"] = {"source": {"random": "llama"}, "layers": [2]}
 BROKEN = yaml.safe_load((ROOT / "tests" / "unit" / "broken_configurations.yaml").read_text())
 REMOVE = object()
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

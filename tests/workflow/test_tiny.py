@@ -59,11 +59,11 @@ def test_tables_keep_the_contract_in_both_formats(tiny: Checkout, name: str) -> 
 
 def test_table_rows(tiny: Checkout) -> None:
     scores = table(tiny, "scores")
-    assert scores["comparison"].nunique() == 6
+    assert scores["comparison"].nunique() == 5
     # Per comparison and method: two correlations, unfiltered and filtered, and two metrics.
     assert scores.groupby(["comparison", "method"]).size().eq(6).all()
     assert set(scores["kind"]) == {"cross", "ceiling", "floor"}
-    assert len(table(tiny, "saes")) == 5
+    assert len(table(tiny, "saes")) == 4
     assert scores.loc[scores["value"].isna(), "reason"].notna().all()
 
 
@@ -166,7 +166,7 @@ def test_permuted_rows_are_a_floor(tiny: Checkout) -> None:
 def test_manifest(tiny: Checkout) -> None:
     manifest = json.loads((tiny.study / "tables" / "manifest.json").read_text())
     assert manifest["configuration"]["study"] == "tiny"
-    assert manifest["rules"]["sae"]["jobs"] == 5
+    assert manifest["rules"]["sae"]["jobs"] == 4
     assert manifest["versions"]["torch"].startswith("2.13")
 
 

@@ -24,17 +24,8 @@ from transformers import (
 from universality.errors import StudyError
 from universality.inputs import archives, hooks
 
-_TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
-    "tokenizer.model",
-    "spiece.model",
-)
+# What is taken of a folder; its tokenizer is written anew.
+_TAKEN = ("config.json", "*.safetensors", "*.safetensors.index.json")
 
 
 def from_gguf(file: Path, folder: Path, dtype: torch.dtype = torch.bfloat16) -> None:
@@ -61,8 +52,8 @@ def from_gguf(file: Path, folder: Path, dtype: torch.dtype = torch.bfloat16) -> 
     tokenizer.save_pretrained(folder)
 
 
-def from_folder(source: Path, folder: Path) -> None:
-    """Make `folder` a view (symbolic links) of the safetensors model in `source`."""
+def from_folder(source: Path, folder: Path, link: bool) -> None:
+    """Make `folder` a view (symbolic links) or a copy of the safetensors model in `source`."""
     if not (source / "config.json").is_file():
         raise StudyError(f"{source}: not a model folder, it has no config.json")
     if not list(source.glob("*.safetensors")):
@@ -71,11 +62,12 @@ def from_folder(source: Path, folder: Path) -> None:
             f"{source}: no *.safetensors file here (only these are read); found {found}"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    for file in sorted(source.iterdir()):
-        # `model.json` is ours to write, and must not be written through a link.
-        linked = file.suffix in {".safetensors", ".json", ".txt", ".model", ".jinja"}
-        if linked and file.name != "model.json":
+    for file in sorted(file for pattern in _TAKEN for file in source.glob(pattern)):
+        if link:
             (folder / file.name).symlink_to(file.resolve())
+        else:
+            shutil.copyfile(file, folder / file.name)
+    _save_tokenizer(source, folder)
 
 
 def reinitialised(source: Path, folder: Path, seed: int) -> None:
@@ -85,14 +77,12 @@ def reinitialised(source: Path, folder: Path, seed: int) -> None:
     drawn as transformers initialises this architecture for training, from `seed`.
     """
     config = _config(source)
+    stored = config.dtype or torch.float32
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
-    stored = getattr(config, "dtype", None) or torch.float32
     model.to(stored).save_pretrained(folder)
-    for name in _TOKENIZER_FILES:
-        if (source / name).exists():
-            shutil.copyfile(source / name, folder / name)
+    _save_tokenizer(source, folder)
 
 
 def source_name(source: dict[str, Any]) -> str:
@@ -183,3 +173,20 @@ def _config(folder: Path) -> PreTrainedConfig:
             f"{folder / 'config.json'}: not a configuration of a model that transformers itself "
             f"has, and no code that came with a model is run ({error})"
         ) from error
+
+
+def _save_tokenizer(source: Path, folder: Path) -> None:
+    """Write the tokenizer of a model as transformers uses it, in `tokenizer.json`."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            source, local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:
+        # What transformers raises depends on what is missing or damaged.
+        raise StudyError(f"{source}: transformers cannot read its tokenizer ({error})") from error
+    if not tokenizer.is_fast:
+        raise StudyError(
+            f"{source}: its tokenizer ({type(tokenizer).__name__}) does not tell where in the text "
+            "a token is; models with a fast tokenizer (tokenizer.json) are valid"
+        )
+    tokenizer.save_pretrained(folder)

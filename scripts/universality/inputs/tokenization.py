@@ -7,19 +7,18 @@ from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from universality.errors import StudyError
 from universality.inputs.tokens import Tokens
 
 
-def load(folder: Path) -> PreTrainedTokenizerBase:
-    """Load the tokenizer of a model's folder."""
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+def load(folder: Path) -> Tokenizer:
+    """Load the tokenizer of a model's folder (without transformers, which takes seconds)."""
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
 def tokenize(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], bos: str | None, max_tokens: int
+    tokenizer: Tokenizer, texts: Sequence[str], bos: str | None, max_tokens: int
 ) -> Tokens:
     """Tokenize documents.
 
@@ -28,17 +27,17 @@ def tokenize(
     tokens stay.
 
     Args:
-        tokenizer: a fast tokenizer, which knows where in the text each token comes from.
+        tokenizer: knows where in the text each token comes from; it is not changed.
         texts: the documents.
         bos: None for the special tokens that the tokenizer itself adds; else the one token that is
             put in front instead of those, e.g. `<|endoftext|>`.
         max_tokens: of a document, special tokens included.
 
     Raises:
-        StudyError: a slow tokenizer, or a `bos` that is not in the vocabulary.
+        StudyError: a `bos` that is not in the vocabulary.
     """
     backend = _backend(tokenizer)
-    first = [] if bos is None else [_id(backend, bos, tokenizer.name_or_path)]
+    first = [] if bos is None else [_id(backend, bos)]
     rows: list[tuple[int, int, int, int, int, bool]] = []
     truncated = 0
     encodings = backend.encode_batch(list(texts), add_special_tokens=bos is None)
@@ -59,14 +58,9 @@ def tokenize(
     return Tokens(ids_, start_, end_, document_, position_, special_.astype(bool), truncated)
 
 
-def _backend(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
-    """Return a copy of the fast tokenizer that gives the true offsets of pure text."""
-    if not tokenizer.is_fast:
-        raise StudyError(
-            f"{tokenizer.name_or_path}: its tokenizer ({type(tokenizer).__name__}) does not tell "
-            "where in the text a token is; models with a fast tokenizer (tokenizer.json) are valid"
-        )
-    state = json.loads(tokenizer.backend_tokenizer.to_str())
+def _backend(tokenizer: Tokenizer) -> Tokenizer:
+    """Return a copy of the tokenizer that gives the true offsets of pure text."""
+    state = json.loads(tokenizer.to_str())
     # Trimming would let a token of white space end where it starts.
     _set_trim_offsets_false(state["post_processor"])
     backend = Tokenizer.from_str(json.dumps(state))
@@ -84,12 +78,12 @@ def _set_trim_offsets_false(processor: dict[str, Any] | None) -> None:
         _set_trim_offsets_false(part)
 
 
-def _id(backend: Tokenizer, token: str, model: str) -> int:
+def _id(backend: Tokenizer, token: str) -> int:
     id = backend.token_to_id(token)
     if id is None:
         added = ", ".join(str(t) for t in backend.get_added_tokens_decoder().values() if t.special)
         raise StudyError(
-            f"{model}: bos {token!r} is no token of the model; its special tokens are {added}"
+            f"bos {token!r}: no such token in the vocabulary; the special tokens are {added}"
         )
     return int(id)
 

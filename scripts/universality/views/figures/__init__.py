@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from universality.views.figures.correlation_by_layer import correlation_by_layer
 from universality.views.figures.correlation_distribution import correlation_distribution
-from universality.views.figures.dag import parse_dot, rule_graph
+from universality.views.figures.dag import parse_dot, reduced, rule_graph
 from universality.views.figures.grid import grid
 from universality.views.figures.sae_quality import sae_quality
 
@@ -20,4 +20,4 @@ FIGURES: dict[str, Callable[[Mapping[str, pd.DataFrame]], Figure]] = {
     "sae_quality": sae_quality,
 }
 
-__all__ = ["FIGURES", "grid", "parse_dot", "rule_graph"]
+__all__ = ["FIGURES", "grid", "parse_dot", "reduced", "rule_graph"]

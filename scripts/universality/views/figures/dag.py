@@ -52,6 +52,30 @@ def parse_dot(text: str) -> list[Edge]:
     return [(names[a], names[b]) for a, b in _EDGE.findall(text)]
 
 
+def reduced(edges: list[Edge]) -> list[Edge]:
+    """Return the edges without those that a longer path implies (the transitive reduction).
+
+    An edge of a rule to itself (a model made from a model) goes too.
+    """
+    following: dict[str, set[str]] = defaultdict(set)
+    for a, b in edges:
+        if a != b:
+            following[a].add(b)
+
+    def reached(rules: set[str]) -> set[str]:
+        seen: set[str] = set()
+        while rules:
+            seen |= rules
+            rules = {c for b in rules for c in following[b]} - seen
+        return seen
+
+    direct = {a: list(after) for a, after in following.items()}
+    implied = {
+        (a, c) for a, after in direct.items() for b in after for c in reached(following[b] - {b})
+    }
+    return [(a, b) for a, b in edges if a != b and (a, b) not in implied]
+
+
 def layers_of(edges: list[Edge]) -> dict[str, int]:
     """Return the layer of each rule: the length of the longest path that leads to it.
 
@@ -85,8 +109,6 @@ def rule_graph(edges: list[Edge]) -> Figure:
     """
     if not edges:
         return style.nothing("The workflow has fewer than two rules.")
-    # A rule may feed jobs of its own (a model made from a model), which no layer can show.
-    edges = [(a, b) for a, b in edges if a != b]
     layers = layers_of(edges)
     routes = [_route(a, b, layers) for a, b in edges]
     neighbours: dict[Node, set[Node]] = defaultdict(set)
