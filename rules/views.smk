@@ -135,7 +135,7 @@ rule dag:
         mem_mb=1000,
         runtime=30,
     params:
-        config=config,
+        shape=rule_graph_shape(),
         snakefile=workflow.main_snakefile,
         code=code("dag"),
     script:
@@ -184,7 +184,6 @@ rule report:
         mem_mb=1000,
         runtime=30,
     params:
-        config=config,
         snakefile=workflow.main_snakefile,
         code=code("report"),
     script:

@@ -11,6 +11,6 @@ import nested
 from universality.views import style
 from universality.views.figures import parse_dot, reduced, rule_graph
 
-dot = nested.snakemake_output(snakemake.params, "--rulegraph", "dot", "--forceall")
+dot = nested.snakemake_output(snakemake, "--rulegraph", "dot", "--forceall")
 edges = reduced(parse_dot(dot))
 style.save(rule_graph(edges), Path(snakemake.output.svg).with_suffix(""))

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 
-def snakemake_output(params: Any, *arguments: str) -> str:
+def snakemake_output(snakemake: Any, *arguments: str) -> str:
     """Run Snakemake on the same Snakefile and configuration and return what it prints.
 
     The configuration is passed as a file, since it may have been changed on the command line. Only
@@ -16,8 +16,8 @@ def snakemake_output(params: Any, *arguments: str) -> str:
     """
     with TemporaryDirectory() as folder:
         configfile = Path(folder) / "config.json"
-        configfile.write_text(json.dumps(params.config))
-        command = [sys.executable, "-m", "snakemake", "--snakefile", params.snakefile]
+        configfile.write_text(json.dumps(snakemake.config))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", snakemake.params.snakefile]
         command += ["--configfile", str(configfile), "--nolock", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -6,6 +6,5 @@ job.start(snakemake)
 
 import nested
 
-nested.snakemake_output(
-    snakemake.params, *map(str, snakemake.input), "--report", snakemake.output[0]
-)
+targets = [str(path) for path in snakemake.input]
+nested.snakemake_output(snakemake, "--report", snakemake.output[0], "--", *targets)
