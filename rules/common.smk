@@ -43,6 +43,9 @@ TOKEN_IDS = _by_digest(
 )
 MODEL_OF = {identity: model for model, identity in (MODEL_IDS | TOKEN_IDS).items()}
 MODEL_OF |= {identity: model for model, identity in MODEL_IDS.items()}
+# Jobs that compute with torch take one of the `gpu_jobs` that the profile lets share a GPU; without a
+# GPU they take none, and only cores limit them.
+ON_GPU = int(any(Path("/dev").glob("nvidia[0-9]*")))
 ALIGNED = {(c.a.model, c.b.model) for c in COMPARISONS.values()}
 
 
@@ -204,17 +207,24 @@ def has_sae(dictionary):
     return study.dictionary_source(DICTIONARIES[dictionary]) != "neurons"
 
 
-def dictionaries(kind):
-    """Return the names of the dictionaries of this kind (train, release, path, random)."""
-    return [d for d, entry in DICTIONARIES.items() if study.dictionary_source(entry) == kind]
+def dictionaries(*kinds):
+    """Return the names of the dictionaries of these kinds (train, release, path, random)."""
+    return [d for d, entry in DICTIONARIES.items() if study.dictionary_source(entry) in kinds]
 
 
-def dictionary_path(wildcards):
-    """Return the SAE folder that a `path` dictionary names for a model and layer."""
-    subject = study.Subject(wildcards.model, int(wildcards.layer), wildcards.dictionary)
-    return [
-        str(f) for f in study.sae_files(DICTIONARIES[subject.dictionary]["path"], subject, Path())
-    ]
+def sae_inputs(wildcards):
+    """Return what the SAE of a subject is made from, by name."""
+    kind = study.dictionary_source(DICTIONARIES[wildcards.dictionary])
+    if kind == "path":
+        subject = study.Subject(wildcards.model, int(wildcards.layer), wildcards.dictionary)
+        files = study.sae_files(DICTIONARIES[subject.dictionary]["path"], subject, Path())
+        return {"files": [str(file) for file in files]}
+    if kind == "release":
+        return {}
+    inputs = {"activations": activations_store(wildcards.model, wildcards.layer)}
+    if kind == "train":
+        inputs |= {"tokens": tokens_store(wildcards.model), "corpus": CORPUS_FILE}
+    return inputs
 
 
 def compared(side, place):

@@ -3,9 +3,7 @@
 
 rule sae:
     input:
-        activations=lambda wildcards: activations_store(wildcards.model, wildcards.layer),
-        tokens=lambda wildcards: tokens_store(wildcards.model),
-        corpus=CORPUS_FILE,
+        unpack(sae_inputs),
     output:
         directory("<study>/saes/{model}.{layer}.{dictionary}"),
     log:
@@ -14,61 +12,32 @@ rule sae:
         "<study>/benchmarks/sae/{model}.{layer}.{dictionary}.tsv"
     wildcard_constraints:
         model=any_of(MODELS),
-        dictionary=any_of(dictionaries("train")),
+        dictionary=any_of(dictionaries("train", "random", "path")),
     conda:
         "../envs/sae.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=240,
+        gpu_jobs=ON_GPU,
     params:
-        train=lambda wildcards: DICTIONARIES[wildcards.dictionary]["train"],
-        seed=lambda wildcards: DICTIONARIES[wildcards.dictionary]["seed"],
-        study_seed=SEED,
+        dictionary=lambda wildcards: DICTIONARIES[wildcards.dictionary],
+        seed=SEED,
         massive_norm=STUDY["activations"]["massive_norm"],
         code=code("sae"),
     script:
         "../scripts/sae.py"
 
 
-use rule sae as sae_random with:
-    input:
-        activations=lambda wildcards: activations_store(wildcards.model, wildcards.layer),
-    wildcard_constraints:
-        model=any_of(MODELS),
-        dictionary=any_of(dictionaries("random")),
-    params:
-        random=lambda wildcards: DICTIONARIES[wildcards.dictionary]["random"],
-        seed=lambda wildcards: DICTIONARIES[wildcards.dictionary]["seed"],
-        study_seed=SEED,
-        code=code("sae"),
-
-
-use rule sae as sae_path with:
-    input:
-        dictionary_path,
-    wildcard_constraints:
-        model=any_of(MODELS),
-        dictionary=any_of(dictionaries("path")),
-    params:
-        code=code("sae"),
-
-
 # Needs a network, as the downloads of the inputs wing.
+localrules:
+    sae_release,
+
+
 use rule sae as sae_release with:
-    input:
-        [],
     wildcard_constraints:
         model=any_of(MODELS),
         dictionary=any_of(dictionaries("release")),
-    params:
-        release=lambda wildcards: DICTIONARIES[wildcards.dictionary]["release"],
-        id=lambda wildcards: DICTIONARIES[wildcards.dictionary]["id"],
-        code=code("sae"),
-
-
-localrules:
-    sae_release,
 
 
 # The gate. Its result does not change the features, so features do not depend on it; it comes first,
@@ -95,6 +64,7 @@ rule sae_quality:
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
+        gpu_jobs=ON_GPU,
     params:
         gate=lambda wildcards: STUDY["gate"]
         | {"random": wildcards.dictionary in dictionaries("random")},
@@ -122,6 +92,7 @@ rule features:
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=120,
+        gpu_jobs=ON_GPU,
     params:
         massive_norm=STUDY["activations"]["massive_norm"],
         code=code("features"),

@@ -177,6 +177,7 @@ rule activations:
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=240,
+        gpu_jobs=ON_GPU,
     params:
         model=lambda wildcards: MODEL_OF[wildcards.token_id],
         batch_tokens=STUDY["activations"]["batch_tokens"],

@@ -7,14 +7,16 @@ job.torch_threads(snakemake)
 
 from pathlib import Path
 
-from universality import device, seeds
+from universality import device, seeds, store
 from universality.features import saes
 
-folder, options = Path(snakemake.output[0]), snakemake.params
-wildcards = snakemake.wildcards
-subject = wildcards.model, int(wildcards.layer), wildcards.dictionary
+folder, dictionary = Path(snakemake.output[0]), snakemake.params.dictionary
+model, layer = snakemake.wildcards.model, int(snakemake.wildcards.layer)
+if "seed" in dictionary:
+    # Not the dictionary's name: two names with one seed and definition are one SAE.
+    seed = seeds.integer(snakemake.params.seed, "sae", model, layer, dictionary["seed"])
 
-if "train" in options.keys():
+if "train" in dictionary:
     from universality.features import training
     from universality.features.rows import open_activations
 
@@ -22,21 +24,17 @@ if "train" in options.keys():
         snakemake.input.activations,
         snakemake.input.tokens,
         snakemake.input.corpus,
-        options.massive_norm,
+        snakemake.params.massive_norm,
     )
-    # The dictionary's own seed stands in place of its name: two names with one seed are one SAE.
-    seed = seeds.integer(options.study_seed, "sae", *subject[:2], options.seed)
-    training.save(training.train(activations, options.train, seed, device.best()), folder)
-elif "random" in options.keys():
-    from universality import store
-
+    trained = training.train(activations, dictionary["train"], seed, device.best())
+    training.save(trained, folder)
+elif "random" in dictionary:
     width = store.open_store(snakemake.input.activations, "activations")["resid"].shape[1]
-    seed = seeds.integer(options.study_seed, "random sae", *subject[:2], options.seed)
-    saes.save(saes.random(width, options.random["width"], options.random["k"], seed), folder)
-elif "release" in options.keys():
+    saes.save(saes.random(width, **dictionary["random"], seed=seed), folder)
+elif "release" in dictionary:
     from universality.features import releases
 
-    sae_id = options.id.replace("{layer}", wildcards.layer)
-    releases.download(options.release, sae_id, folder)
+    sae_id = dictionary["id"].replace("{layer}", str(layer))
+    releases.download(dictionary["release"], sae_id, folder)
 else:
-    saes.save(saes.load(Path(snakemake.input[0]).parent), folder)
+    saes.save(saes.load(Path(snakemake.input.files[0]).parent), folder)

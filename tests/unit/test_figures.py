@@ -45,9 +45,9 @@ def _hostile() -> dict[str, pd.DataFrame]:
 def test_grid_draws_the_scores_of_each_method(metric: str) -> None:
     scores = example.scores()
     panels = _panels(FIGURES[f"grid_{metric}"]({"scores": scores}))
-    assert [title.split(" ")[0] for title in panels] == sorted(example.METHODS)
+    assert [title.split("\n")[0] for title in panels] == sorted(example.METHODS)
     for title, ax in panels.items():
-        method = title.split(" ")[0]
+        method = title.split("\n")[0]
         expected = cells.cells(scores, PAIR, metric, method)["value"].to_numpy().reshape(3, 3)
         (image,) = ax.findobj(AxesImage)
         np.testing.assert_array_equal(np.ma.filled(image.get_array(), np.nan), expected)
@@ -56,7 +56,7 @@ def test_grid_draws_the_scores_of_each_method(metric: str) -> None:
 
 
 def test_grid_annotates_value_null_and_p() -> None:
-    ax = _panels(FIGURES["grid_svcca"]({"scores": example.scores()}))["hungarian (n = 700)"]
+    ax = _panels(FIGURES["grid_svcca"]({"scores": example.scores()}))["hungarian\nn = 700"]
     at = {text.get_position(): text.get_text() for text in ax.texts}
     assert at[1, 1] == "0.22\nnull 0.085\np 0.001"
     assert at[0, 2] == "0.24\nnull 0.085\np 0.001"  # layer 4 of b, layer 21 of a
@@ -64,7 +64,7 @@ def test_grid_annotates_value_null_and_p() -> None:
 
 def test_grid_hatches_a_refused_cell_and_says_why() -> None:
     figure = FIGURES["grid_svcca"]({"scores": example.scores()})
-    ax = _panels(figure)["mutual_nearest (n = 150 to 750)"]
+    ax = _panels(figure)["mutual_nearest\nn = 150 to 750"]
     (patch,) = ax.patches
     assert patch.get_hatch() == "////"
     assert patch.get_xy() == (-0.5, -0.5)
@@ -87,7 +87,7 @@ def test_grid_has_a_block_for_each_pair() -> None:
     layers = example.LAYERS | {"third": (2, 5)}
     scores = pd.concat([example.scores(), example.scores(a=example.B, b="third", layers=layers)])
     texts = _texts(grid({"scores": scores}, "svcca"))
-    assert texts.count("hungarian (n = 700)") == 2
+    assert texts.count("hungarian\nn = 700") == 2
     assert "smollm2-135m (topk-s0) and gemma3-270m (topk-s0)" in texts
     assert "gemma3-270m (topk-s0) and third (topk-s0)" in texts
 

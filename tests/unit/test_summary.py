@@ -174,3 +174,16 @@ def test_empty_tables_give_a_page() -> None:
     page = summary.markdown(nothing, "empty")
     assert "- The study has no cross comparison." in page
     assert "- Everything: the study has no scores." in page
+
+
+def test_a_geometry_of_few_pairs_is_not_read_beside_one_of_many() -> None:
+    tables = {name: make() for name, make in example.TABLES.items()}
+    scores = tables["scores"]
+    random = scores["model_a"].str.endswith("-random") & (scores["metric"] == "rsa")
+    scores.loc[random, ["n", "value"]] = 21, 0.23
+    answer = next(a for a in summary.answers(tables) if a.startswith("RSA"))
+    assert "re-initialised" not in answer
+    said = [s for s in summary.unresolved(tables) if s.startswith("RSA of the re-initialised")]
+    assert "stands on 21 kept pairs, too few to be read beside the 7" in said[0]
+    correlation = next(a for a in summary.answers(tables) if a.startswith("Mean held-out"))
+    assert "floor of re-initialised model 0.011" in correlation

@@ -6,6 +6,9 @@ from universality.views.roles import Pair, beside
 
 METHOD = "hungarian"
 CORRELATIONS = ("correlation_fit", "correlation_heldout")
+# A geometry's value depends on the number of pairs: beside a cell stand only those of at least this
+# share of its number.
+COMPARABLE = 0.5
 
 
 def default_method(frame: pd.DataFrame) -> str:
@@ -56,12 +59,25 @@ def cells(scores: pd.DataFrame, pair: Pair, metric: str, method: str) -> pd.Data
 
     Beside the columns of `scores` it has one column for each role that `beside` finds, with the
     value of that role at the same layers: a ceiling depends on its own model's layer only.
-    Where a role has several comparisons at a cell, their mean stands; where none, NaN.
+    Where a role has several comparisons at a cell, their mean stands; where none, NaN. Geometries
+    of too few pairs to be compared (`incomparable`) are left out.
     """
     rows = beside(select(scores, metric, method), pair)
     cross = rows[rows["role"] == "cross"].sort_values(["layer_a", "layer_b"], ignore_index=True)
+    rows = rows.drop(incomparable(rows).index)
     for role in sorted(set(rows["role"]) - {"cross"}):
         on = {"ceiling a": ["layer_a"], "ceiling b": ["layer_b"]}.get(role, ["layer_a", "layer_b"])
         means = rows[rows["role"] == role].groupby(on, as_index=False)["value"].mean()
         cross = cross.merge(means.rename(columns={"value": role}), on=on, how="left")
     return cross
+
+
+def incomparable(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores of ceilings and floors, of the `rows` of `beside`, on too few pairs.
+
+    A filter leaves few pairs where little corresponds, and what few pairs score must not be read
+    beside what many do. Correlations are means and do not depend on the number of pairs.
+    """
+    usual = rows.loc[rows["role"] == "cross", "n"].median()
+    few = (rows["role"] != "cross") & (rows["n"] < COMPARABLE * usual) & rows["value"].notna()
+    return rows[few & ~rows["metric"].isin(CORRELATIONS)]

@@ -77,7 +77,8 @@ def unresolved(tables: Tables) -> list[str]:
             methods = ", ".join(sorted(part["method"].unique()))
             sentences.append(f"Refused: {where} ({methods}): {reason}.")
     for pair in roles.cross_pairs(scores):
-        sentences += [*_missing(scores, pair), *_too_few_permutations(scores, pair)]
+        sentences += _missing(scores, pair)
+        sentences += [*_too_few_pairs(scores, pair), *_too_few_permutations(scores, pair)]
     for sae in tables["saes"].query("not passed").to_dict("records"):
         sentences.append(
             f"The SAE {sae['dictionary']} of {sae['model']}, layer {sae['layer']}, fails the "
@@ -145,6 +146,21 @@ def _missing(scores: pd.DataFrame, pair: roles.Pair) -> list[str]:
         for role, number in absent.items()
         if number
     ]
+
+
+def _too_few_pairs(scores: pd.DataFrame, pair: roles.Pair) -> list[str]:
+    """Return which geometries stand on too few pairs to be read beside the cross cells."""
+    sentences = []
+    for metric in _metrics(scores):
+        chosen = cells.select(scores, metric)
+        rows = roles.beside(cells.select(scores, metric, cells.default_method(chosen)), pair)
+        usual = cells.span(rows.loc[rows["role"] == "cross", "n"])
+        for role, few in cells.incomparable(rows).groupby("role"):
+            sentences.append(
+                f"{_name(metric)} of the {role} of {pair} stands on {cells.span(few['n'])} kept "
+                f"pairs, too few to be read beside the {usual} of the cross cells."
+            )
+    return sentences
 
 
 def _too_few_permutations(scores: pd.DataFrame, pair: roles.Pair) -> list[str]:

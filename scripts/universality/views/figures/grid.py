@@ -57,7 +57,7 @@ def grid(tables: Mapping[str, pd.DataFrame], metric: str) -> Figure:
         axes = subfigure.subplots(n, columns, squeeze=False).ravel()
         for ax, (method, panel) in zip(axes, block.groupby("method"), strict=False):
             _heat_map(ax, panel, norm, annotated)
-            ax.set_title(f"{method} (n = {cells.span(panel['n'])})")
+            ax.set_title(f"{method}\nn = {cells.span(panel['n'])}")
             ax.set_xlabel(style.fit(f"layer of {pair.model_b}", 0.9 * style.FULL_WIDTH / columns))
         for ax in axes[block["method"].nunique() :]:
             ax.set_axis_off()
