@@ -15,7 +15,7 @@ try:
     with open(ROOT / "schemas" / "config.schema.yaml") as _file:
         STUDY = study.resolve(config, yaml.safe_load(_file), Path.cwd())
 except StudyError as error:
-    raise WorkflowError(f"configuration: {error}") from None
+    raise WorkflowError(str(error)) from None
 
 SEED = STUDY["seed"]
 MODELS = STUDY["models"]

@@ -136,7 +136,6 @@ rule dag:
         runtime=30,
     params:
         shape=rule_graph_shape(),
-        snakefile=workflow.main_snakefile,
         code=code("dag"),
     script:
         "../scripts/dag.py"
@@ -184,7 +183,6 @@ rule report:
         mem_mb=1000,
         runtime=30,
     params:
-        snakefile=workflow.main_snakefile,
         code=code("report"),
     script:
         "../scripts/report.py"

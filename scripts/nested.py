@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+SNAKEFILE = Path(__file__).parents[1] / "Snakefile"
+
 
 def snakemake_output(snakemake: Any, *arguments: str) -> str:
     """Run Snakemake on the same Snakefile and configuration and return what it prints.
@@ -17,7 +19,7 @@ def snakemake_output(snakemake: Any, *arguments: str) -> str:
     with TemporaryDirectory() as folder:
         configfile = Path(folder) / "config.json"
         configfile.write_text(json.dumps(snakemake.config))
-        command = [sys.executable, "-m", "snakemake", "--snakefile", snakemake.params.snakefile]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
         command += ["--configfile", str(configfile), "--nolock", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

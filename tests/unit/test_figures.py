@@ -193,7 +193,7 @@ RULEGRAPH = """digraph snakemake_dag {
 
 
 def test_parse_dot_reads_a_rule_graph() -> None:
-    assert parse_dot(RULEGRAPH) == [("c", "all"), ("b", "c"), ("a_rule", "c"), ("a_rule", "b")]
+    assert parse_dot(RULEGRAPH) == [("a_rule", "b"), ("a_rule", "c"), ("b", "c"), ("c", "all")]
 
 
 def test_parse_dot_refuses_what_is_no_rule_graph() -> None:

@@ -41,10 +41,9 @@ class Checkout:
         return self.root / "results" / "shared"
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake on the tiny study; other studies by a later --configfile."""
-        command = [sys.executable, "-m", "snakemake", *arguments]
-        if "--configfile" not in arguments:
-            command += ["--configfile", "studies/tiny.yaml"]
+        """Run Snakemake on the tiny study."""
+        command = [sys.executable, "-m", "snakemake", "--configfile", "studies/tiny.yaml"]
+        command += arguments
         return subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
 
     def planned(self, *arguments: str) -> dict[str, int]:

@@ -16,7 +16,7 @@ CONFIG = "studies/tiny.yaml"
             "min_correlation: 0.06",
             {"matching": 5, "scores": 5, **SCORED},
         ),
-        ("rsa: {}", "rsa: {}  # no change", {}),
+        ("study: tiny", "# A comment.\nstudy: tiny", {}),
     ],
 )
 def test_a_changed_setting(

@@ -49,7 +49,8 @@ def parse_dot(text: str) -> list[Edge]:
     unknown = [n for edge in _EDGE.findall(text) for n in edge if n not in names]
     if unknown:
         raise StudyError(f"rule graph: node {unknown[0]} has an edge but no label")
-    return [(names[a], names[b]) for a, b in _EDGE.findall(text)]
+    # Sorted, since Snakemake numbers its nodes in another order in each run.
+    return sorted((names[a], names[b]) for a, b in _EDGE.findall(text))
 
 
 def reduced(edges: list[Edge]) -> list[Edge]:
