@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STUDY ?= config.yaml
 
-.PHONY: run test lint setup clean
+.PHONY: run test lint verify setup clean
 
 run: setup
 	@$(BIN)/snakemake --cores all --configfile $(STUDY)
@@ -19,6 +19,10 @@ lint: setup
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
+
+# Find stores that were damaged after they were written.
+verify: setup
+	@$(BIN)/python scripts/verify.py results
 
 setup: $(VENV)/.ready
 
