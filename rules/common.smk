@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from universality import modules, study
+from universality import machine, modules, study
 from universality.errors import StudyError
 
 try:
@@ -45,7 +45,7 @@ MODEL_OF = {identity: model for model, identity in (MODEL_IDS | TOKEN_IDS).items
 MODEL_OF |= {identity: model for model, identity in MODEL_IDS.items()}
 # Jobs that compute with torch take one of the `gpu_jobs` that the profile lets share a GPU; without a
 # GPU they take none, and only cores limit them.
-ON_GPU = int(any(Path("/dev").glob("nvidia[0-9]*")))
+ON_GPU = int(machine.has_gpu())
 ALIGNED = {(c.a.model, c.b.model) for c in COMPARISONS.values()}
 
 
