@@ -3,12 +3,14 @@
 import job
 
 job.start(snakemake)
-job.torch_threads(snakemake)
 
 from pathlib import Path
 
+import torch_job
 from universality import device, store
 from universality.inputs import activations, models
+
+torch_job.start(snakemake)
 
 hook, layer = snakemake.wildcards.hook, int(snakemake.wildcards.layer)
 dtype = snakemake.wildcards.dtype

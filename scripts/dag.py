@@ -7,7 +7,6 @@ job.start(snakemake)
 from pathlib import Path
 
 import nested
-
 from universality.views import style
 from universality.views.figures import parse_dot, reduced, rule_graph
 

@@ -3,13 +3,15 @@
 import job
 
 job.start(snakemake)
-job.torch_threads(snakemake)
 
 from pathlib import Path
 
+import torch_job
 from universality import device
 from universality.features import encoding, saes
 from universality.features.rows import open_activations
+
+torch_job.start(snakemake)
 
 activations = open_activations(
     snakemake.input.activations,

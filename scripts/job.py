@@ -1,4 +1,4 @@
-"""What every script of a rule does first: write to its log, keep to its threads."""
+"""What every script of a rule does first: write to its log."""
 
 import sys
 from typing import Any
@@ -12,16 +12,3 @@ def start(snakemake: Any) -> None:
     """
     sys.stdout.flush()
     sys.stderr = sys.stdout = open(snakemake.log[0], "w", buffering=1)  # noqa: SIM115
-
-
-def torch_threads(snakemake: Any) -> None:
-    """Let torch use as many threads as the job was given, and only deterministic algorithms.
-
-    On the CPU the algorithms used here are deterministic as they are, and asking for it would cost
-    a second of imports.
-    """
-    import torch
-
-    torch.set_num_threads(snakemake.threads)
-    if torch.cuda.is_available():
-        torch.use_deterministic_algorithms(True, warn_only=True)

@@ -3,12 +3,14 @@
 import job
 
 job.start(snakemake)
-job.torch_threads(snakemake)
 
 from pathlib import Path
 
+import torch_job
 from universality import seeds
 from universality.inputs import checkpoints, models
+
+torch_job.start(snakemake)
 
 options = snakemake.params
 folder, inputs = Path(snakemake.output[0]), [Path(file) for file in snakemake.input]

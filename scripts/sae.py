@@ -3,12 +3,14 @@
 import job
 
 job.start(snakemake)
-job.torch_threads(snakemake)
 
 from pathlib import Path
 
+import torch_job
 from universality import device, seeds, store
 from universality.features import saes
+
+torch_job.start(snakemake)
 
 folder, dictionary = Path(snakemake.output[0]), snakemake.params.dictionary
 model, layer = snakemake.wildcards.model, int(snakemake.wildcards.layer)

@@ -3,15 +3,17 @@
 import job
 
 job.start(snakemake)
-job.torch_threads(snakemake)
 
 import json
 from pathlib import Path
 
+import torch_job
 from universality import device
 from universality.errors import StudyError
 from universality.features import encoding, saes
 from universality.features.rows import open_activations
+
+torch_job.start(snakemake)
 
 options = snakemake.params
 activations = open_activations(
