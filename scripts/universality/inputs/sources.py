@@ -5,6 +5,7 @@ downloaded is ever built, installed or executed.
 """
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -122,8 +123,11 @@ def _index() -> PyPISimple:
     """Return a client of the index that pip is set to use."""
     url = os.environ.get("PIP_INDEX_URL")
     if not url:
-        command = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
-        url = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+        # Not `config get`, which in older releases of pip does not see the file of PIP_CONFIG_FILE.
+        command = [sys.executable, "-m", "pip", "config", "list"]
+        listed = subprocess.run(command, capture_output=True, text=True).stdout
+        found = re.search(r"^global\.index-url='(.*)'$", listed, re.MULTILINE)
+        url = found[1] if found else None
     return PyPISimple(url) if url else PyPISimple()
 
 
