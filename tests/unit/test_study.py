@@ -128,7 +128,7 @@ def test_defaults() -> None:
     assert resolved["activations"] == {
         "hook": "resid_post",
         "dtype": "bfloat16",
-        "batch_tokens": 4096,
+        "batch_tokens": 2048,
         "massive_norm": 5,
     }
     assert resolved["gate"] == {"max_fvu": 0.5, "on_failure": "stop"}
