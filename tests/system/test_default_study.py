@@ -51,7 +51,9 @@ def test_saes() -> None:
     saes = table("saes")
     assert len(saes) == 13
     assert saes["passed"].all()
-    assert saes["fvu"].between(0.03, 0.4).all()
+    random = saes["model"].str.endswith("-random")
+    assert saes.loc[~random, "fvu"].between(0.03, 0.4).all()
+    assert saes.loc[random, "fvu"].between(0.3, 0.7).all()
     assert saes["l0"].between(31, 32).all()
     assert (saes["alive"] > 0.95).all()
 
@@ -67,7 +69,7 @@ def test_correlations_stand_between_floor_and_ceiling() -> None:
     ceiling = values("correlation_heldout", "ceiling")["value"]
     floors = values("correlation_heldout", "floor")
     assert cross.between(0.2, 0.55).all()
-    assert ceiling.between(0.4, 0.75).all()
+    assert ceiling.between(0.3, 0.75).all()
     assert cross.mean() < ceiling.mean()
     assert floor(floors, "permuted")["value"].abs().max() < 0.03
     assert floor(floors, "random")["value"].max() < 0.1

@@ -12,7 +12,12 @@ from universality.views import cells, roles
 Tables = Mapping[str, pd.DataFrame]
 
 CORRELATION = "correlation_heldout"
-NAMES = {"svcca": "SVCCA", "rsa": "RSA", CORRELATION: "Mean held-out correlation"}
+NAMES = {
+    "svcca": "SVCCA",
+    "rsa": "RSA",
+    "correlation_fit": "Mean correlation on the match split",
+    CORRELATION: "Mean held-out correlation",
+}
 SIGNIFICANT = 0.05
 LONGEST = 24  # cells in the page's table; of a larger grid the best are shown
 PERMUTATIONS_PER_CELL = 20  # fewer cannot resolve p over a grid (Groeger et al. 2602.14486)
