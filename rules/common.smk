@@ -41,8 +41,7 @@ MODEL_IDS = _by_digest({m: study.model_definition(MODELS, m, SEED) for m in MODE
 TOKEN_IDS = _by_digest(
     {m: [CORPUS, MODEL_IDS[m], MODELS[m].get("bos"), STUDY["corpus"]["max_tokens"]] for m in MODELS}
 )
-MODEL_OF = {identity: model for model, identity in (MODEL_IDS | TOKEN_IDS).items()}
-MODEL_OF |= {identity: model for model, identity in MODEL_IDS.items()}
+MODEL_OF = {identity: m for ids in (MODEL_IDS, TOKEN_IDS) for m, identity in ids.items()}
 # Jobs that compute with torch take one of the `gpu_jobs` that the profile lets share a GPU; without a
 # GPU they take none, and only cores limit them.
 ON_GPU = int(machine.has_gpu())
