@@ -5,7 +5,8 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from conftest import Checkout
+
+from checkouts import Checkout
 
 CONFIG = "studies/tiny.yaml"
 

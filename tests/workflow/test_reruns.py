@@ -1,7 +1,8 @@
 """A change reruns what depends on it and nothing else, by dry run after a full tiny study."""
 
 import pytest
-from conftest import Checkout
+
+from checkouts import Checkout
 
 SCORED = {"calibration": 1, "tables": 1, "figures": 1, "manifest": 1, "summary": 1, "report": 1}
 CONFIG = "studies/tiny.yaml"

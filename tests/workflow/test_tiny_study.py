@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import Checkout
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
 from transformers import AutoModel
 
+from checkouts import Checkout
 from universality import documents, store
 from universality.documents import SPLITS
 from universality.features.matrix import Features

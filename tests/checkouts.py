@@ -1,15 +1,13 @@
-"""The tiny study, run once for all tests; each test that changes something works on a copy."""
+"""Copies of the workflow in which tests run Snakemake."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PARTS = (
     "Snakefile",
     "config.yaml",
@@ -27,8 +25,9 @@ PARTS = (
 class Checkout:
     """A copy of the workflow in which Snakemake runs."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, python: str = sys.executable) -> None:
         self.root = root
+        self.python = python
 
     @property
     def study(self) -> Path:
@@ -40,11 +39,22 @@ class Checkout:
         """What several studies share."""
         return self.root / "results" / "shared"
 
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake on the tiny study."""
-        command = [sys.executable, "-m", "snakemake", "--configfile", "studies/tiny.yaml"]
-        command += arguments
-        return subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command that runs Snakemake on the tiny study (in `self.root`)."""
+        return [self.python, "-m", "snakemake", "--configfile", "studies/tiny.yaml", *arguments]
+
+    def snakemake(
+        self, *arguments: str, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake on the tiny study, with additions to the environment."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.root,
+            env=os.environ | (env or {}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Return the jobs that a run would do, by rule (without `all`)."""
@@ -69,8 +79,8 @@ def jobs(output: str) -> dict[str, int]:
     return {rule: n for rule, n in found.items() if rule not in ("all", "total")}
 
 
-def checkout(root: Path) -> Checkout:
-    """Copy the workflow's files to `root`."""
+def checkout(root: Path, python: str = sys.executable) -> Checkout:
+    """Copy the workflow's files to `root`; `python` is the one that has Snakemake."""
     root.mkdir(parents=True)
     for part in PARTS:
         source = ROOT / part
@@ -78,28 +88,10 @@ def checkout(root: Path) -> Checkout:
             shutil.copytree(source, root / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(source, root / part)
-    return Checkout(root)
+    return Checkout(root, python)
 
 
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """The tiny study, finished. Not to be changed."""
-    copy = checkout(tmp_path_factory.mktemp("tiny") / "checkout")
-    done = copy.snakemake("--cores", "2")
-    assert done.returncode == 0, done.stderr[-5000:]
-    (copy.root / "output.txt").write_text(done.stdout + done.stderr)
-    return copy
-
-
-@pytest.fixture
-def finished(tiny: Checkout, tmp_path: Path) -> Checkout:
-    """A copy of the finished tiny study, to be changed."""
-    root = tmp_path / "checkout"
-    shutil.copytree(tiny.root, root, symlinks=True)
-    return Checkout(root)
-
-
-@pytest.fixture
-def fresh(tmp_path: Path) -> Callable[[], Checkout]:
-    """Make a copy of the workflow in which nothing has run."""
-    return lambda: checkout(tmp_path / "fresh")
+def table_bytes(copy: Checkout) -> dict[str, bytes]:
+    """Return the content of each table of the study, by file name (without the manifest)."""
+    files = (copy.study / "tables").iterdir()
+    return {file.name: file.read_bytes() for file in files if file.name != "manifest.json"}
