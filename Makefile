@@ -4,10 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STUDY ?= config.yaml
+ARCHIVE ?= archive.tar
 
-.PHONY: run test lint verify setup clean
+.PHONY: run test lint verify recover reproduce archive setup clean
 
 run: setup
+	@$(BIN)/python scripts/check.py $(STUDY)
 	@$(BIN)/snakemake --cores all --configfile $(STUDY)
 
 test: setup
@@ -19,10 +21,23 @@ lint: setup
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
+	$(BIN)/python -m pytest tests/unit/test_envs.py tests/unit/test_container.py
 
-# Find stores that were damaged after they were written.
+# Find what was damaged after it was written, and say how to make it again.
 verify: setup
-	@$(BIN)/python scripts/verify.py results
+	@$(BIN)/python scripts/verify.py results $(STUDY)
+
+# After a run that was killed: cancel the jobs that it left on a cluster, remove the lock.
+recover: setup
+	@$(BIN)/python scripts/recover.py $(STUDY)
+
+# Run a committed study again, beside it, and say cell by cell whether its tables agree.
+reproduce: setup
+	@$(BIN)/python scripts/reproduce.py $(STUDY)
+
+# Pack a study with its downloads and packages: on a machine without network, unpack and `make run`.
+archive: setup
+	@$(BIN)/python scripts/archive.py $(STUDY) $(ARCHIVE)
 
 setup: $(VENV)/.ready
 
@@ -30,7 +45,8 @@ $(VENV)/.ready: envs/requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, $(PYTHON) is " + sys.version.split()[0])'
 	@echo "Setting up $(VENV), once: this takes a minute or two"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement envs/requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		$(if $(wildcard wheels),--no-index --find-links wheels) --requirement envs/requirements.lock
 	@touch $@
 
 clean:

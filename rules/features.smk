@@ -22,22 +22,21 @@ rule sae:
         gpu_jobs=ON_GPU,
     params:
         dictionary=lambda wildcards: DICTIONARIES[wildcards.dictionary],
-        seed=SEED,
-        massive_norm=STUDY["activations"]["massive_norm"],
+        seed=lambda wildcards: sae_option(wildcards.dictionary, SEED, "train", "random"),
+        massive_norm=lambda wildcards: sae_option(
+            wildcards.dictionary, STUDY["activations"]["massive_norm"], "train"
+        ),
         code=code("sae"),
     script:
         "../scripts/sae.py"
 
 
 # Needs a network, as the downloads of the inputs wing.
-localrules:
-    sae_release,
-
-
 use rule sae as sae_release with:
     wildcard_constraints:
         model=any_of(MODELS),
         dictionary=any_of(dictionaries("release")),
+    localrule: True
 
 
 # The gate. Its result does not change the features, so features do not depend on it; it comes first,
@@ -148,8 +147,8 @@ rule correlation:
         runtime=120,
     params:
         permuted=lambda wildcards: COMPARISONS[wildcards.comparison].permuted,
-        min_firings=STUDY["matching"]["min_firings"],
-        min_documents=STUDY["matching"]["min_documents"],
+        # By name: Snakemake compares the values of parameters, whichever has which.
+        participation={key: STUDY["matching"][key] for key in ("min_firings", "min_documents")},
         seed=SEED,
         code=code("correlation"),
     script:

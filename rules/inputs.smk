@@ -1,13 +1,8 @@
 # Text and models in: downloads, corpus, models, tokens, alignments, activations.
 
 
-# The only rules that need a network. They run where Snakemake runs, since the nodes of a cluster
-# often have none.
-localrules:
-    download,
-    snapshot,
-
-
+# The only rules that need a network, with the SAEs of a release. They run where Snakemake runs, since
+# the nodes of a cluster often have none.
 rule download:
     output:
         "<shared>/downloads/{distribution}",
@@ -17,6 +12,7 @@ rule download:
         "<shared>/benchmarks/download/{distribution}.tsv"
     wildcard_constraints:
         distribution=any_of(DISTRIBUTIONS),
+    localrule: True
     conda:
         "../envs/download.yaml"
     threads: 1
@@ -39,6 +35,7 @@ rule snapshot:
         "<shared>/benchmarks/snapshot/{snapshot}.tsv"
     wildcard_constraints:
         snapshot=any_of(SNAPSHOTS),
+    localrule: True
     conda:
         "../envs/snapshot.yaml"
     threads: 1
@@ -50,6 +47,19 @@ rule snapshot:
         code=code("snapshot"),
     script:
         "../scripts/snapshot.py"
+
+
+# A target: everything that needs a network, for a study that goes on without one.
+rule downloads:
+    input:
+        expand("<shared>/downloads/{distribution}", distribution=DISTRIBUTIONS),
+        expand("<shared>/snapshots/{snapshot}", snapshot=SNAPSHOTS),
+        [
+            f"<study>/saes/{subject.id}"
+            for subject in SUBJECTS.values()
+            if subject.dictionary in dictionaries("release")
+        ],
+    localrule: True
 
 
 rule corpus:
@@ -65,10 +75,10 @@ rule corpus:
         "../envs/corpus.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
     params:
-        corpus=STUDY["corpus"],
+        corpus=CORPUS_OPTIONS,
         files={name: len(text_files(s)) for name, s in STUDY["corpus"]["sources"].items()},
         seed=SEED,
         code=code("corpus"),
@@ -97,8 +107,8 @@ rule model:
         model=lambda wildcards: MODEL_OF[wildcards.model_id],
         source=lambda wildcards: MODELS[MODEL_OF[wildcards.model_id]]["source"],
         place=lambda wildcards: model_place(MODEL_OF[wildcards.model_id]),
-        depth=lambda wildcards: MODELS[MODEL_OF[wildcards.model_id]].get("depth"),
-        seed=SEED,
+        depth=lambda wildcards: MODELS[MODEL_OF[wildcards.model_id]]["depth"],
+        seed=lambda wildcards: model_seed(MODEL_OF[wildcards.model_id]),
         code=code("model"),
     script:
         "../scripts/model.py"
@@ -120,7 +130,7 @@ rule tokens:
         "../envs/tokens.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
     params:
         model=lambda wildcards: MODEL_OF[wildcards.token_id],
@@ -149,7 +159,7 @@ rule alignment:
         "../envs/alignment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
         code=code("alignment"),
@@ -162,15 +172,16 @@ rule activations:
         tokens="<shared>/tokens/{token_id}.zarr",
         model=lambda wildcards: model_folder(MODEL_OF[wildcards.token_id]),
     output:
-        directory("<shared>/activations/{token_id}/{hook}.{layer}.{dtype}.zarr"),
+        directory("<shared>/activations/{token_id}/{hook}.{layer}.{dtype}.{batch_tokens}.zarr"),
     log:
-        "<shared>/logs/activations/{token_id}.{hook}.{layer}.{dtype}.log",
+        "<shared>/logs/activations/{token_id}.{hook}.{layer}.{dtype}.{batch_tokens}.log",
     benchmark:
-        "<shared>/benchmarks/activations/{token_id}.{hook}.{layer}.{dtype}.tsv"
+        "<shared>/benchmarks/activations/{token_id}.{hook}.{layer}.{dtype}.{batch_tokens}.tsv"
     wildcard_constraints:
         token_id=any_of(TOKEN_IDS.values()),
         hook="[a-z_]+",
         dtype="[a-z0-9]+",
+        batch_tokens="[0-9]+",
     conda:
         "../envs/activations.yaml"
     threads: 1
@@ -180,7 +191,6 @@ rule activations:
         gpu_jobs=ON_GPU,
     params:
         model=lambda wildcards: MODEL_OF[wildcards.token_id],
-        batch_tokens=STUDY["activations"]["batch_tokens"],
         code=code("activations"),
     script:
         "../scripts/activations.py"

@@ -77,7 +77,7 @@ rule figures:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=30,
     params:
         figures=list(FIGURES),
@@ -100,7 +100,7 @@ rule summary:
         "../envs/summary.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=30,
     params:
         study=STUDY["study"],
@@ -109,12 +109,7 @@ rule summary:
         "../scripts/summary.py"
 
 
-# Both ask Snakemake about this workflow, so they run beside it and never on a node.
-localrules:
-    dag,
-    report,
-
-
+# Asks Snakemake about this workflow, so it runs beside it and never on a node. So does the report.
 rule dag:
     output:
         svg=report(
@@ -128,6 +123,7 @@ rule dag:
         "<study>/logs/dag.log",
     benchmark:
         "<study>/benchmarks/dag.tsv"
+    localrule: True
     conda:
         "../envs/dag.yaml"
     threads: 1
@@ -136,16 +132,23 @@ rule dag:
         runtime=30,
     params:
         shape=rule_graph_shape(),
+        places=places(),
         code=code("dag"),
     script:
         "../scripts/dag.py"
 
 
+# After everything that takes time, so that all run times are there.
 rule manifest:
     input:
-        expand("<study>/tables/{table}.parquet", table=TABLES),
+        expand("<study>/figures/{figure}.png", figure=FIGURES),
+        expand("<study>/labels/{subject}.parquet", subject=SUBJECTS),
+        "<study>/summary.md",
+        tables=expand("<study>/tables/{table}.{type}", table=TABLES, type=["csv", "parquet"]),
+        local=[str(file) for file in study.local_files(STUDY, Path())],
     output:
-        "<study>/tables/manifest.json",
+        manifest="<study>/tables/manifest.json",
+        configuration="<study>/configuration.json",
     log:
         "<study>/logs/manifest.log",
     benchmark:
@@ -154,12 +157,12 @@ rule manifest:
         "../envs/manifest.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=30,
     params:
         config=STUDY,
-        distributions=[list(d) for d in DISTRIBUTIONS.values()],
-        benchmarks=[f"{OUT}/benchmarks", f"{SHARED}/benchmarks"],
+        texts=packed_texts(),
+        benchmarks=benchmarks(),
         code=code("manifest"),
     script:
         "../scripts/manifest.py"
@@ -176,6 +179,7 @@ rule report:
         "<study>/logs/report.log",
     benchmark:
         "<study>/benchmarks/report.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -183,6 +187,38 @@ rule report:
         mem_mb=1000,
         runtime=30,
     params:
+        places=places(),
+        captions=captions(),
         code=code("report"),
     script:
         "../scripts/report.py"
+
+
+# What of the study is described for others, as an RO-Crate: a folder to publish or archive as it is.
+rule crate:
+    input:
+        expand("<study>/tables/{table}.{type}", table=TABLES, type=["csv", "parquet"]),
+        expand("<study>/figures/{figure}.{type}", figure=[*FIGURES, "dag"], type=["svg", "png"]),
+        expand("<study>/labels/{subject}.parquet", subject=SUBJECTS),
+        "<study>/summary.md",
+        "<study>/answers.txt",
+        "<study>/report.html",
+        configuration="<study>/configuration.json",
+        manifest="<study>/tables/manifest.json",
+    output:
+        crate="<study>/ro-crate-metadata.json",
+        workflow=directory("<study>/workflow"),
+    log:
+        "<study>/logs/crate.log",
+    benchmark:
+        "<study>/benchmarks/crate.tsv"
+    conda:
+        "../envs/crate.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=30,
+    params:
+        code=code("crate"),
+    script:
+        "../scripts/crate.py"

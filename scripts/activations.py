@@ -25,7 +25,7 @@ activations.dump(
     layer,
     hook,
     dtype,
-    snakemake.params.batch_tokens,
+    int(snakemake.wildcards.batch_tokens),
     {
         "model": snakemake.params.model,
         "hook": hook,

@@ -4,9 +4,12 @@ import job
 
 job.start(snakemake)
 
+from pathlib import Path
+
 import pandas as pd
 
 from universality import store
+from universality.files import replacing
 from universality.similarity.grids import corrected
 
 SIDES = ["kind", "model_a", "layer_a", "dictionary_a", "model_b", "layer_b", "dictionary_b"]
@@ -22,4 +25,5 @@ for path, sides in zip(snakemake.input, snakemake.params.comparisons, strict=Tru
         nulls.append(None if place is None else null[place])
         rows.append(comparison | row)
 table = corrected(pd.DataFrame(rows), nulls).drop(columns="permuted")
-table.to_parquet(snakemake.output[0], index=False)
+with replacing(Path(snakemake.output[0])) as temporary:
+    table.to_parquet(temporary, index=False)

@@ -14,8 +14,8 @@ correlate(
     Features(snakemake.input.b),
     store.open_store(snakemake.input.alignment, "alignment"),
     snakemake.output[0],
-    options.min_firings,
-    options.min_documents,
+    options.participation["min_firings"],
+    options.participation["min_documents"],
     seeds.integer(options.seed, "permuted rows") if options.permuted else None,
     {"comparison": snakemake.wildcards.comparison, "permuted": options.permuted},
 )

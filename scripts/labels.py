@@ -12,6 +12,7 @@ from universality import documents, store
 from universality.documents import SPLITS
 from universality.features import labels
 from universality.features.matrix import Features
+from universality.files import replacing
 
 corpus = documents.read(Path(snakemake.input.corpus))
 texts, split = [document.text for document in corpus], documents.split_codes(corpus)
@@ -20,4 +21,5 @@ document, start, end = (tokens.read(name) for name in ("document", "start", "end
 features = Features(snakemake.input.features)
 rows = np.flatnonzero(features.usable & (split[document] == SPLITS.index("match")))
 table = labels.table(features.rows(rows), rows, document, start, end, texts, snakemake.params.top)
-table.to_parquet(snakemake.output[0], index=False)
+with replacing(Path(snakemake.output[0])) as temporary:
+    table.to_parquet(temporary, index=False)

@@ -4,7 +4,13 @@ import job
 
 job.start(snakemake)
 
+from pathlib import Path
+
 import nested
+from universality.files import replacing
 
 targets = [str(path) for path in snakemake.input]
-nested.snakemake_output(snakemake, "--report", snakemake.output[0], "--", *targets)
+with replacing(Path(snakemake.output[0])) as temporary:
+    page = temporary.with_suffix(".html")  # tells Snakemake what to make
+    nested.snakemake_output(snakemake, "--report", str(page), "--", *targets)
+    page.rename(temporary)

@@ -12,6 +12,7 @@ from universality import device
 from universality.errors import StudyError
 from universality.features import encoding, saes
 from universality.features.rows import open_activations
+from universality.files import replacing
 
 torch_job.start(snakemake)
 
@@ -44,4 +45,5 @@ row = {
     **measured,
     "passed": passed,
 }
-Path(snakemake.output[0]).write_text(json.dumps(row, indent=1) + "\n")
+with replacing(Path(snakemake.output[0])) as temporary:
+    temporary.write_text(json.dumps(row, indent=1) + "\n")

@@ -6,14 +6,16 @@ job.start(snakemake)
 
 from pathlib import Path
 
+from universality.files import replacing
 from universality.inputs.snapshots import fetch_snapshot
 
 source = snakemake.params.source
-fetch_snapshot(
-    source["hub"],
-    source["revision"],
-    source["patterns"],
-    Path(snakemake.output[0]),
-    source["type"],
-    allow_floating=source.get("allow_floating", False),
-)
+with replacing(Path(snakemake.output[0])) as folder:
+    fetch_snapshot(
+        source["hub"],
+        source["revision"],
+        source["patterns"],
+        folder,
+        source["type"],
+        allow_floating=source.get("allow_floating", False),
+    )

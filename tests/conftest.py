@@ -19,6 +19,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return copy
 
 
+@pytest.fixture(scope="session")
+def scratch(tiny: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A copy of the finished tiny study for dry runs; a test puts back what it changes."""
+    root = tmp_path_factory.mktemp("scratch") / "checkout"
+    shutil.copytree(tiny.root, root, symlinks=True)
+    return Checkout(root)
+
+
 @pytest.fixture
 def finished(tiny: Checkout, tmp_path: Path) -> Checkout:
     """A copy of the finished tiny study, to be changed."""

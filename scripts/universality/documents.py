@@ -39,11 +39,11 @@ def read(path: Path) -> list[Document]:
     """
     documents = []
     # Not splitlines: a document may hold other line separators, such as U+2028.
-    with path.open(encoding="utf-8", newline="\n") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file):
             try:
-                document = Document(**json.loads(line))
-            except (ValueError, TypeError) as error:
+                document = Document(**json.loads(line.decode()))
+            except (ValueError, TypeError, RecursionError) as error:
                 raise StudyError(f"{path}, line {number + 1}: not a document ({error})") from error
             if document.id != number or document.split not in SPLITS:
                 raise StudyError(

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 
@@ -16,7 +17,7 @@ def dependencies(script: Path) -> list[Path]:
     found = {script}
     waiting = [script]
     while waiting:
-        for name in _imported(waiting.pop()):
+        for name in _imported(waiting.pop().read_bytes()):
             for file in _files(root, name):
                 if file not in found:
                     found.add(file)
@@ -33,14 +34,17 @@ def digest(script: Path) -> str:
     return content.hexdigest()[:10]
 
 
-def _imported(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_bytes())):
+# Most scripts import the same few files, and parsing takes longer than all else here.
+@cache
+def _imported(content: bytes) -> list[str]:
+    names = []
+    for node in ast.walk(ast.parse(content)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
             # `from package import module` names a module in its last part.
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
 
 
 def _files(root: Path, name: str) -> Iterator[Path]:

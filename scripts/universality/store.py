@@ -6,7 +6,6 @@ shape of each array, a SHA-256 of the content, and what made it. Nothing is ever
 """
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +15,12 @@ from typing import Any
 import numpy as np
 import zarr
 
-from universality.errors import StudyError
+from universality.errors import StudyError, reason
+from universality.files import replacing
 
 VERSION = 1
 _CHUNK_BYTES = 1 << 23
+_MOST_DISKS = 10  # zeros take no room, so an array may be larger than the disk, but not by much
 
 
 class Writer:
@@ -83,11 +84,7 @@ def create(path: str | Path, kind: str, attributes: Mapping[str, Any]) -> Iterat
 
     `attributes` (JSON values) say what made the content. An existing store is replaced.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with replacing(Path(path)) as partial:
         group = zarr.open_group(partial, mode="w", zarr_format=3)
         yield Writer(group)
         arrays = dict(sorted(group.arrays()))
@@ -101,15 +98,6 @@ def create(path: str | Path, kind: str, attributes: Mapping[str, Any]) -> Iterat
                 "sha256": _digest(arrays),
             }
         )
-        if path.exists():
-            replaced = path.with_name(f".{path.name}.{os.getpid()}.replaced")
-            path.rename(replaced)
-            partial.rename(path)
-            shutil.rmtree(replaced)
-        else:
-            partial.rename(path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def write(
@@ -119,6 +107,27 @@ def write(
     with create(path, kind, attributes) as writer:
         for name, array in arrays.items():
             writer.add(name, array)
+
+
+class Array:
+    """One array of an opened store, read by slices (of rows)."""
+
+    def __init__(self, array: zarr.Array, name: str) -> None:
+        self._array, self._name = array, name
+        self.shape, self.dtype = array.shape, array.dtype
+        self.chunks, self.nchunks = array.chunks, array.nchunks
+
+    def __getitem__(self, place: Any) -> np.ndarray:
+        try:
+            return np.asarray(self._array[place])
+        except (IndexError, MemoryError):
+            raise
+        except Exception as error:
+            # What the decoder of a damaged chunk raises depends on where the damage is.
+            raise StudyError(
+                f"{self._name}: the content is damaged ({reason(error)}); `make verify` says what "
+                "to make again"
+            ) from error
 
 
 class Store:
@@ -132,17 +141,17 @@ class Store:
     def __contains__(self, name: str) -> bool:
         return name in self.attributes["arrays"]
 
-    def __getitem__(self, name: str) -> zarr.Array:
+    def __getitem__(self, name: str) -> Array:
         if name not in self:
             valid = ", ".join(self.attributes["arrays"])
             raise StudyError(f"{self.path}: the store has no array '{name}'; it has {valid}")
         array = self._group[name]
         assert isinstance(array, zarr.Array)
-        return array
+        return Array(array, f"{self.path}, array '{name}'")
 
     def read(self, name: str) -> np.ndarray:
         """Return the whole array `name`."""
-        return np.asarray(self[name][...])
+        return self[name][...]
 
 
 def open_store(path: str | Path, kind: str) -> Store:
@@ -163,17 +172,19 @@ def open_store(path: str | Path, kind: str) -> Store:
             f"{path}: found a store of kind '{found}', version {version}; "
             f"expected '{kind}', version {VERSION}"
         )
-    for name, (dtype, shape) in store.attributes["arrays"].items():
+    described = store.attributes.get("arrays")
+    if not isinstance(described, dict) or not isinstance(store.attributes.get("sha256"), str):
+        raise StudyError(f"{path}: zarr.json does not say which arrays were written")
+    for name, what in described.items():
         try:
             array = group.get(name)
         except Exception as error:
             raise StudyError(f"{path}: array '{name}' is not readable ({error})") from error
-        if (
-            not isinstance(array, zarr.Array)
-            or list(array.shape) != shape
-            or str(array.dtype) != dtype
-        ):
-            raise StudyError(f"{path}: array '{name}' is not the {dtype} {shape} that was written")
+        if not isinstance(array, zarr.Array) or [str(array.dtype), list(array.shape)] != what:
+            wanted = " ".join(map(str, what)) if isinstance(what, list) else what
+            raise StudyError(f"{path}: array '{name}' is not the {wanted} that was written")
+        if array.nbytes > _MOST_DISKS * shutil.disk_usage(path).total:
+            raise StudyError(f"{path}: array '{name}' is said to be larger than the disk")
     return store
 
 

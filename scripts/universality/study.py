@@ -6,15 +6,17 @@ default filled in, or raises one StudyError that names the key, what was found a
 
 import glob
 import hashlib
+import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from universality.errors import StudyError
-from universality.schema import complete, short
+from universality.schema import complete, listed, short
 
 # What names a source, and the keys that must, or may, stand beside it.
 _MODEL_SOURCES: dict[str, tuple[set[str], set[str]]] = {
@@ -37,6 +39,13 @@ _DICTIONARY_SOURCES: dict[str, tuple[set[str], set[str]]] = {
     "neurons": (set(), set()),
     "random": ({"seed"}, set()),
 }
+
+# File systems take 255 bytes of a name; suffixes and temporary names need some.
+_MOST_CHARACTERS = 200
+_MOST_COMPARISONS = 100_000
+_MOST_FILES = 100_000
+_DEEPEST = 10_000  # blocks; as in the schema
+_LONGEST_CHAIN = 16  # of models, each the re-initialised next
 
 # What architectures call the number of their blocks in a config.json.
 _DEPTHS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
@@ -101,13 +110,13 @@ def digest(*parts: Any) -> str:
 
 
 def model_definition(models: Mapping[str, Any], name: str, seed: int) -> list[Any]:
-    """Return what makes a model what it is: its source, and that of what it re-initialises."""
-    source = models[name]["source"]
+    """Return what makes a model what it is: source, depth, and that of what it re-initialises."""
+    source, depth = models[name]["source"], models[name]["depth"]
     base = source.get("random")
     if base is None:
-        return [source]
+        return [source, depth]
     inner = model_definition(models, base, seed) if base in models else [base]
-    return [source, seed, inner]
+    return [source, depth, seed, inner]
 
 
 def comparisons(config: Mapping[str, Any]) -> dict[str, Comparison]:
@@ -123,6 +132,17 @@ def comparisons(config: Mapping[str, Any]) -> dict[str, Comparison]:
                         f"comparisons[{number}]: two subjects are called '{side.id}'; "
                         "rename a model or a dictionary"
                     )
+            if len(comparison.id) > _MOST_CHARACTERS:
+                raise StudyError(
+                    f"comparisons[{number}]: the name {short(comparison.id)} is too long for a "
+                    f"file, {len(comparison.id)} characters (valid: {_MOST_CHARACTERS}); shorten "
+                    "the names of models and dictionaries"
+                )
+            if len(found) >= _MOST_COMPARISONS:
+                raise StudyError(
+                    f"comparisons[{number}]: there are more than {_MOST_COMPARISONS} comparisons; "
+                    "choose layers with layers_a and layers_b"
+                )
             other = found.setdefault(comparison.id, comparison)
             if other != comparison:
                 raise StudyError(
@@ -155,17 +175,33 @@ def files(path: str, root: Path) -> list[Path]:
     or `[`) for the files that match it.
     """
     if any(c in path for c in "*?["):
-        places = [root / name for name in glob.glob(path, root_dir=root, recursive=True)]
+        # `**/**/` finds no more than `**/`, but takes its time.
+        pattern = re.sub(r"(\*\*/+)+", "**/", path)
+        names = glob.iglob(pattern, root_dir=root, recursive=True)
+        places: Iterable[Path] = (root / name for name in names)
     else:
         place = find(path, root)
-        places = list(place.rglob("*")) if place.is_dir() else [place]
-    return sorted(place for place in places if place.is_file())
+        places = place.rglob("*") if place.is_dir() else [place]
+    return sorted(itertools.islice((p for p in places if p.is_file()), _MOST_FILES + 1))
 
 
 def sae_files(path: str, subject: Subject, root: Path) -> list[Path]:
     """Return the two files of the SAE that a dictionary's `path` names for a subject."""
     folder = path.replace("{model}", subject.model).replace("{layer}", str(subject.layer))
     return [find(folder, root) / name for name in ("cfg.json", "sae_weights.safetensors")]
+
+
+def local_files(config: Mapping[str, Any], root: Path) -> list[Path]:
+    """Return all files of this machine that a resolved configuration names, each once, sorted."""
+    models = config["models"]
+    sources = [model["source"] for model in models.values()]
+    places = [s.get("path") or s["random"] for s in sources if "path" in s or "random" in s]
+    places += [s["path"] for s in config["corpus"]["sources"].values() if "path" in s]
+    found = {file for place in places if place not in models for file in files(place, root)}
+    for subject in subjects(config).values():
+        path = config["dictionaries"][subject.dictionary].get("path")
+        found |= set(sae_files(path, subject, root) if path else ())
+    return sorted(found)
 
 
 def _grid(config: Mapping[str, Any], entry: Mapping[str, Any], key: str) -> Iterator[Comparison]:
@@ -205,13 +241,15 @@ def _layers(models: Mapping[str, Any], model: str, chosen: list[int] | None, key
     valid: list[int] = models[model]["layers"]
     for layer in chosen or []:
         if layer not in valid:
-            raise StudyError(f"{key}: layer {layer} is not among models.{model}.layers {valid}")
+            raise StudyError(
+                f"{key}: layer {layer} is not among models.{model}.layers {short(valid)}"
+            )
     return chosen or valid
 
 
 def _known(key: str, what: str, name: str, valid: Mapping[str, Any]) -> None:
     if name not in valid:
-        raise StudyError(f"{key}: no {what} is named {short(name)}; valid: {', '.join(valid)}")
+        raise StudyError(f"{key}: no {what} is named {short(name)}; valid: {listed(valid)}")
 
 
 def _kind(key: str, entry: Mapping[str, Any], kinds: dict[str, tuple[set[str], set[str]]]) -> str:
@@ -245,7 +283,7 @@ def _check_corpus(corpus: Mapping[str, Any], root: Path) -> None:
     ):
         total = math.fsum(shares.values())
         if abs(total - 1) > 1e-6:
-            parts = ", ".join(f"{name} {share}" for name, share in shares.items())
+            parts = listed(f"{name} {share}" for name, share in shares.items())
             raise StudyError(f"{what}: the shares add up to {total:.6g}, not 1 ({parts})")
     for name, source in corpus["sources"].items():
         key = f"corpus.sources.{name}"
@@ -263,6 +301,15 @@ def _check_files(key: str, path: str, root: Path) -> None:
         found, reason = [], f" ({short(error, quote=False)})"
     if not found:
         raise StudyError(f"{key}: no file is at {short(path)}{reason}")
+    if len(found) > _MOST_FILES:
+        raise StudyError(f"{key}: more than {_MOST_FILES} files are at {short(path)}")
+    for file in found:
+        name = str(file).removeprefix(f"{root}/")
+        if not name.isprintable() or set(name) & set("{}<>"):
+            raise StudyError(
+                f"{key}: the file {short(name)} must be renamed: {{, }}, <, > and characters "
+                "that do not print have a meaning in the workflow"
+            )
 
 
 def _check_models(models: Mapping[str, Any], root: Path) -> None:
@@ -272,6 +319,9 @@ def _check_models(models: Mapping[str, Any], root: Path) -> None:
         if kind == "hub":
             _pinned(f"{key}.source", model["source"])
         depth = _depth(models, name, root, ())
+        # Filled in, always as the last key: whether it was stated makes no difference.
+        model.pop("depth", None)
+        model["depth"] = depth
         for layer in model["layers"]:
             if layer >= depth:
                 raise StudyError(
@@ -286,6 +336,10 @@ def _depth(models: Mapping[str, Any], name: str, root: Path, seen: tuple[str, ..
     source = model["source"]
     if name in seen:
         raise StudyError(f"{key}.source.random: a circle, {' -> '.join([*seen, name])}")
+    if len(seen) > _LONGEST_CHAIN:
+        raise StudyError(
+            f"models.{seen[0]}.source.random: a chain of more than {_LONGEST_CHAIN} models"
+        )
     base = source.get("random")
     if base in models:
         found: int | None = _depth(models, base, root, (*seen, name))
@@ -315,7 +369,7 @@ def _depth_of_folder(
         if where == "path" and place.suffix == ".gguf" and place.is_file():
             return None
         if not file.is_file():
-            other = f"a model (valid: {', '.join(models)})" if where == "random" else "a GGUF file"
+            other = f"a model (valid: {listed(models)})" if where == "random" else "a GGUF file"
             raise StudyError(
                 f"{key}: {short(path)} is neither a folder with a config.json nor {other}"
             )
@@ -325,7 +379,13 @@ def _depth_of_folder(
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         reason = short(error, quote=False)
         raise StudyError(f"{key}: cannot read {short(str(file))} ({reason})") from error
-    return stated[0] if stated and type(stated[0]) is int else None
+    _check_files(key, path, root)
+    depth = stated[0] if stated and type(stated[0]) is int else None
+    if depth is not None and not 1 <= depth <= _DEEPEST:
+        raise StudyError(
+            f"{key}: {short(str(file))} states {short(depth)} blocks; valid: 1 to {_DEEPEST}"
+        )
+    return depth
 
 
 def _check_dictionaries(dictionaries: Mapping[str, Any]) -> None:

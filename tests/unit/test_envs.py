@@ -8,16 +8,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from packaging.specifiers import SpecifierSet
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from universality import modules
 
 ROOT = Path(__file__).parents[2]
-RULES = sorted(
-    path.stem for path in (ROOT / "scripts").glob("*.py") if "snakemake" in path.read_text()
-)
-RULES = [name for name in RULES if name not in ("job", "nested", "torch_job", "verify")]
+RULES = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
+WORKFLOW = [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))]
 # Packages whose import has another name, in conda-forge's words.
 PACKAGES = {
     "torch": "pytorch",
@@ -27,27 +25,26 @@ PACKAGES = {
     "sae_lens": "sae-lens",
     "yaml": "pyyaml",
 }
+PYPI = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
 # What is used without being imported: by a package for a file format, or as a program.
 UNSEEN = {
     "calibration": {"pyarrow"},
-    "dag": {"snakemake-minimal", "pygments", "jsonschema", "pyyaml", "pyarrow"},
     "download": {"pip"},
     "figures": {"pyarrow"},
     "labels": {"pyarrow"},
-    "manifest": {"pyarrow"},
     "matching": {"pyarrow"},
     "model": {"accelerate", "gguf"},
-    "report": {"snakemake-minimal", "pygments", "jsonschema", "pyyaml"},
-    "sae": {"pip"},
+    "report": {"pygments"},
     "summary": {"pyarrow"},
     "tables": {"pyarrow"},
 }
-IN_LOCK = {"pytorch": "torch", "matplotlib-base": "matplotlib", "snakemake-minimal": "snakemake"}
+# A script with this call runs Snakemake, which reads the whole workflow.
+NESTED = "nested.snakemake_output("
 
 
-def imported(file: Path) -> Iterator[str]:
-    """Yield the top-level names that a file imports when it runs."""
-    tree = ast.parse(file.read_bytes())
+def imported(source: str) -> Iterator[str]:
+    """Yield the top-level names that Python code imports when it runs."""
+    tree = ast.parse(source)
     typing = {
         node
         for branch in ast.walk(tree)
@@ -63,41 +60,86 @@ def imported(file: Path) -> Iterator[str]:
             yield node.module.split(".")[0]
 
 
-def requirements(rule: str) -> dict[str, str]:
-    """Return the packages of a rule's environment with their ranges, conda's and pip's."""
+def workflow_imports() -> str:
+    """Return the import statements of the Snakefile and the rules, as Python code."""
+    text = "".join(path.read_text() for path in WORKFLOW)
+    return "\n".join(re.findall(r"^(?:import|from) .+$", text, re.MULTILINE))
+
+
+def needed(rule: str, folder: Path) -> set[str]:
+    """Return the packages that a rule's script imports, directly or not, in conda-forge's words."""
+    script = ROOT / "scripts" / f"{rule}.py"
+    files = modules.dependencies(script)
+    if NESTED in script.read_text():
+        statements = folder / "workflow.py"
+        statements.write_text(workflow_imports())
+        (folder / "universality").symlink_to(ROOT / "scripts" / "universality")
+        files += modules.dependencies(statements)
+    names = {name for file in files for name in imported(file.read_text())}
+    own = {"universality", *(path.stem for path in (ROOT / "scripts").glob("*.py"))}
+    return {PACKAGES.get(name, name) for name in names - own - set(sys.stdlib_module_names)}
+
+
+def environment(rule: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what conda and what pip installs for a rule: packages with their ranges."""
     entries = yaml.safe_load((ROOT / "envs" / f"{rule}.yaml").read_text())["dependencies"]
-    flat = [e for e in entries if isinstance(e, str)]
-    flat += [e for entry in entries if isinstance(entry, dict) for e in entry["pip"]]
-    return dict(entry.split(" ", 1) for entry in flat)
+    conda = [entry for entry in entries if isinstance(entry, str)]
+    pip = [entry for part in entries if isinstance(part, dict) for entry in part["pip"]]
+    return dict(entry.split(" ") for entry in conda), dict(entry.split(" ") for entry in pip)
 
 
 def lock() -> dict[str, str]:
+    """Return the locked version of each package, by PyPI's normalised name."""
     lines = (ROOT / "envs" / "requirements.lock").read_text().splitlines()
     pins = (line.split("==") for line in lines if "==" in line and not line.startswith("#"))
     return {canonicalize_name(name): version for name, version in pins}
 
 
-def test_every_rule_has_its_script_and_environment() -> None:
-    text = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
-    scripts = set(re.findall(r'"\.\./scripts/(\w+)\.py"', text))
-    envs = set(re.findall(r'"\.\./envs/(\w+)\.yaml"', text))
-    assert scripts == envs == set(RULES) == {path.stem for path in (ROOT / "envs").glob("*.yaml")}
+def test_every_script_runs_in_the_environment_of_its_name() -> None:
+    text = "".join(path.read_text() for path in WORKFLOW)
+    pairs = re.findall(
+        r'"\.\./envs/(\w+)\.yaml"(?:(?!^rule ).)*?"\.\./scripts/(\w+)\.py"',
+        text,
+        re.MULTILINE | re.DOTALL,
+    )
+    assert sorted(pairs) == [(rule, rule) for rule in RULES]
+    assert len(re.findall(r"^    script:$", text, re.MULTILINE)) == len(RULES)
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_an_environment_holds_what_its_script_imports_and_nothing_else(rule: str) -> None:
-    files = modules.dependencies(ROOT / "scripts" / f"{rule}.py")
-    own = {"universality", *(path.stem for path in (ROOT / "scripts").glob("*.py"))}
-    names = {name for file in files for name in imported(file)}
-    third = {PACKAGES.get(n, n) for n in names - own - set(sys.stdlib_module_names)}
-    assert set(requirements(rule)) == third | UNSEEN.get(rule, set()) | {"python"}
+def test_an_environment_comes_from_conda_forge_alone(rule: str) -> None:
+    content = yaml.safe_load((ROOT / "envs" / f"{rule}.yaml").read_text())
+    assert content["channels"] == ["conda-forge"]
+    assert set(content) == {"channels", "dependencies"}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_an_environment_holds_what_its_script_imports_and_nothing_else(
+    rule: str, tmp_path: Path
+) -> None:
+    conda, pip = environment(rule)
+    tools = {"python", "pip"} if pip else {"python"}
+    assert set(conda) | set(pip) == needed(rule, tmp_path) | UNSEEN.get(rule, set()) | tools
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_an_environment_agrees_with_the_lock(rule: str) -> None:
     pins = lock()
-    for package, allowed in requirements(rule).items():
-        if package in ("python", "pip"):
-            continue
-        version = pins[canonicalize_name(IN_LOCK.get(package, package))]
-        assert SpecifierSet(allowed).contains(version), f"{package} {allowed}, locked {version}"
+    conda, pip = environment(rule)
+    assert conda["python"] == ">=3.11,<3.14"
+    for package, allowed in conda.items():
+        if package not in ("python", "pip"):
+            version = pins[canonicalize_name(PYPI.get(package, package))]
+            wanted = Requirement(f"{package} {allowed}")
+            assert wanted.specifier.contains(version), f"{wanted}, locked {version}"
+    for package, allowed in pip.items():
+        assert allowed == f"=={pins[canonicalize_name(package)]}", package
+
+
+def test_a_package_has_the_same_range_in_every_environment() -> None:
+    ranges: dict[str, set[str]] = {}
+    for rule in RULES:
+        conda, pip = environment(rule)
+        for package, allowed in [*conda.items(), *pip.items()]:
+            ranges.setdefault(package, set()).add(allowed)
+    assert {package: found for package, found in ranges.items() if len(found) > 1} == {}

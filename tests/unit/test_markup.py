@@ -120,6 +120,12 @@ def test_replace() -> None:
     assert prose("God`s word -- here", "plain", {"`": "'", "--": "–"}) == ["God's word – here"]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_order_of_replacements_means_nothing(order: int) -> None:
+    replace = dict([("`", "'"), ("``", '"'), ("'", "’")][::order])
+    assert prose("``It`s'", "plain", replace) == ["\"It's’"]
+
+
 def test_python_strings() -> None:
     long, second = "It`s a long story. " * 60, "Another one. " * 90
     source = (

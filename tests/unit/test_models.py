@@ -189,7 +189,7 @@ def test_pickles_are_never_read(tmp_path: Path) -> None:
     pickled = pickle.dumps(_Evil(trace))
     for name in ("pytorch_model.bin", "model.pt", "model.ckpt", "training_args.bin"):
         (source / name).write_bytes(pickled)
-    with pytest.raises(OSError, match="safetensors"):
+    with pytest.raises(StudyError, match=r"cannot be loaded .*safetensors"):
         models.load(source, torch.float32, CPU)
     models.reinitialised(source, tmp_path / "random", 0)
     build("llama").save_pretrained(source)
@@ -247,7 +247,7 @@ def test_code_of_an_unknown_architecture_is_not_run(
         models.reinitialised(folder, tmp_path / "random", 0)
     with pytest.raises(StudyError, match=message):
         models.describe(folder, {"model": "m"}, None)
-    with pytest.raises(ValueError, match="trust_remote_code"):
+    with pytest.raises(StudyError, match=r"cannot be loaded .*contains custom code"):
         models.load(folder, torch.float32, CPU)
     assert not trace.exists()
 
@@ -377,7 +377,7 @@ def test_damaged_gguf(tmp_path: Path) -> None:
     damaged += [content.replace(b"llama", b"lxama")]
     for part in damaged:
         whole.write_bytes(part)
-        with pytest.raises(StudyError, match=r"tiny\.gguf: transformers cannot read this GGUF"):
+        with pytest.raises(StudyError, match=r"tiny\.gguf: not a configuration of a model that"):
             models.from_gguf(whole, tmp_path / "m")
         assert not (tmp_path / "m").exists()
 

@@ -114,7 +114,7 @@ def test_defaults() -> None:
         "max_tokens": 256,
         "splits": {"train": 0.6, "match": 0.2, "heldout": 0.2},
     }
-    assert resolved["models"] == minimal["models"]
+    assert resolved["models"] == {"m": minimal["models"]["m"] | {"depth": 4}}
     assert resolved["dictionaries"]["a"]["train"] == {
         "architecture": "standard",
         "width": 8,
@@ -137,7 +137,27 @@ def test_defaults() -> None:
     assert resolved["matching"]["methods"][0] == "max_correlation"
     assert resolved["selection"]["exclude_labels"] == []
     assert resolved["scoring"] == {"metrics": {"svcca": {"k": 10}}, "permutations": 1000}
-    assert set(resolved) == set(SCHEMA["properties"])
+    assert set(resolved) == set(SCHEMA["properties"]) - {"pathvars"}
+
+
+def backwards(value: Any) -> Any:
+    """Return the same with the keys of all mappings in the opposite order."""
+    if isinstance(value, dict):
+        return {key: backwards(value[key]) for key in reversed(value)}
+    return [backwards(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
+def test_the_order_of_keys_means_nothing(file: Path) -> None:
+    config = read(file)
+    assert json.dumps(resolve(backwards(config))) == json.dumps(resolve(config))
+    assert list(resolve(backwards(config))["corpus"]["splits"]) == ["train", "match", "heldout"]
+
+
+def test_a_stated_depth_that_is_known_anyway_means_nothing(tiny: dict[str, Any]) -> None:
+    before = json.dumps(resolve(tiny))
+    tiny["models"]["llama"] = {"depth": 4} | tiny["models"]["llama"]
+    assert json.dumps(resolve(tiny)) == before
 
 
 def test_defaults_are_not_shared_between_studies(tiny: dict[str, Any]) -> None:
@@ -232,19 +252,21 @@ def test_digest() -> None:
 def test_model_definition(tiny: dict[str, Any]) -> None:
     models = resolve(tiny)["models"]
     folder = {"random": "resources/tiny/llama"}
-    assert study.model_definition(models, "llama", 5) == [folder, 5, ["resources/tiny/llama"]]
+    assert study.model_definition(models, "llama", 5) == [folder, 4, 5, ["resources/tiny/llama"]]
     assert study.model_definition(models, "llama-random", 5) == [
         {"random": "llama"},
+        4,
         5,
-        [folder, 5, ["resources/tiny/llama"]],
+        [folder, 4, 5, ["resources/tiny/llama"]],
     ]
     hub = {"hub": "a/b", "revision": COMMIT}
-    assert study.model_definition({"m": {"source": hub, "layers": [0]}}, "m", 5) == [hub]
+    assert study.model_definition({"m": {"source": hub, "depth": 6}}, "m", 5) == [hub, 6]
 
 
 def test_a_model_is_redefined_by_what_it_starts_from_and_not_by_its_layers() -> None:
     def definition(**base: Any) -> str:
-        models = {"base": base, "random": {"source": {"random": "base"}, "layers": [0]}}
+        random = {"source": {"random": "base"}, "depth": 6, "layers": [0]}
+        models = {"base": base | {"depth": 6}, "random": random}
         return study.digest(study.model_definition(models, "random", 0))
 
     hub = {"hub": "a/b", "revision": COMMIT}

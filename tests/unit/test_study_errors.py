@@ -92,8 +92,8 @@ def test_names_that_are_valid(name: str) -> None:
 
 @pytest.mark.parametrize("path", ["x" * 5000, "y" * 300 + "/*", "a\0b", "a\0b/*", "**x", "~", "."])
 def test_impossible_paths(path: str, tmp_path: Path) -> None:
-    config = changed(TINY, at("corpus.sources.tales.path"), path)
-    assert message(config, tmp_path).startswith("corpus.sources.tales.path: no file is at ")
+    config = changed(TINY, at("corpus.sources.manual.path"), path)
+    assert message(config, tmp_path).startswith("corpus.sources.manual.path: no file is at ")
     for kind in ("path", "random"):
         config = changed(TINY, at("models.llama.source"), {kind: path})
         config["corpus"]["sources"] = {"x": {"path": str(ROOT / "config.yaml"), "share": 1}}
@@ -154,7 +154,8 @@ def test_two_subjects_of_one_name() -> None:
         ('{"num_hidden_layers": 1e999}', "needs the key 'depth'"),
         ('{"num_hidden_layers": true}', "needs the key 'depth'"),
         ('{"text_config": 3}', "cannot read"),
-        ('{"num_hidden_layers": 0}', "the model has no layer 3"),
+        ('{"num_hidden_layers": 0}', "states 0 blocks; valid: 1 to 10000"),
+        ('{"num_hidden_layers": 1000000000}', "states 1000000000 blocks; valid: 1 to 10000"),
     ],
 )
 def test_damaged_config_of_a_model(tmp_path: Path, content: str, reason: str) -> None:
@@ -167,7 +168,7 @@ def test_damaged_config_of_a_model(tmp_path: Path, content: str, reason: str) ->
 
 def test_paths_are_relative_to_the_root(tmp_path: Path) -> None:
     assert message(TINY, tmp_path) == (
-        "corpus.sources.tales.path: no file is at 'resources/tiny/tales.jsonl'"
+        "corpus.sources.manual.path: no file is at 'resources/tiny/manual.jsonl'"
     )
 
 

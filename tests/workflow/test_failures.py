@@ -1,7 +1,5 @@
 """What goes wrong is said in one message, and leaves nothing half-done."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -68,23 +66,3 @@ def test_a_failed_job_leaves_no_output(finished: Checkout) -> None:
     log = (finished.study / "logs" / "labels" / "neox.3.topk-s0.log").read_text()
     assert "no readable features store is here" in log.strip().splitlines()[-1]
     assert not (finished.study / "labels" / "neox.3.topk-s0.parquet").exists()
-
-
-def verify(copy: Checkout) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "scripts/verify.py", "results"]
-    return subprocess.run(command, cwd=copy.root, capture_output=True, text=True, check=False)
-
-
-def test_verify_names_damaged_stores_and_how_to_make_them_again(finished: Checkout) -> None:
-    assert verify(finished).returncode == 0
-    features = finished.study / "features"
-    flipped = features / "neox.3.topk-s0.zarr" / "values" / "c" / "0"
-    content = bytearray(flipped.read_bytes())
-    content[len(content) // 2] ^= 1
-    flipped.write_bytes(content)
-    (features / "llama.1.topk-s0.zarr" / "indices" / "c" / "0").unlink()
-    done = verify(finished)
-    assert done.returncode == 1
-    for subject in ("neox.3.topk-s0", "llama.1.topk-s0"):
-        assert f"snakemake --force results/tiny/features/{subject}.zarr" in done.stdout
-    assert "2 damaged stores" in done.stdout

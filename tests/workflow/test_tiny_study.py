@@ -145,7 +145,7 @@ def test_scores_are_those_of_independent_code(tiny: Checkout) -> None:
 
 def test_activations_are_those_of_the_model(tiny: Checkout) -> None:
     tokens = store.open_store(one(tiny.shared, "tokens/llama-??????????.zarr"), "tokens")
-    dump = one(tiny.shared, "activations/llama-??????????/resid_post.1.float32.zarr")
+    dump = one(tiny.shared, "activations/llama-??????????/resid_post.1.float32.4096.zarr")
     resid = store.open_store(dump, "activations").read("resid")
     model = AutoModel.from_pretrained(one(tiny.shared, "models/llama-??????????")).eval()
     document = tokens.read("document")

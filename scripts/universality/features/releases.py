@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sae_lens import SAE
 
-from universality.errors import StudyError
+from universality.errors import StudyError, reason
 
 
 def download(release: str, sae_id: str, folder: Path) -> None:
@@ -15,6 +15,6 @@ def download(release: str, sae_id: str, folder: Path) -> None:
     except Exception as error:
         raise StudyError(
             f"release '{release}', id '{sae_id}': sae-lens could not load it "
-            f"({type(error).__name__}: {error})"
+            f"({type(error).__name__}: {reason(error)})"
         ) from error
     sae.save_model(folder)

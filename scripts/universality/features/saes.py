@@ -21,7 +21,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from universality.errors import StudyError
+from universality.errors import StudyError, reason
 
 _ARRAYS = {
     "topk": ("W_enc", "b_enc", "W_dec", "b_dec"),
@@ -96,7 +96,7 @@ def load(folder: Path) -> Sae:
         loaded = load_file(folder / "sae_weights.safetensors")
     except (OSError, ValueError, RecursionError, SafetensorError) as error:
         raise StudyError(
-            f"{folder}: not a readable SAE (cfg.json and sae_weights.safetensors): {error}"
+            f"{folder}: not a readable SAE (cfg.json and sae_weights.safetensors): {reason(error)}"
         ) from error
     if not isinstance(config, dict):
         raise StudyError(f"{folder}/cfg.json: found {config!r:.40}, expected an object")
@@ -120,12 +120,22 @@ def load(folder: Path) -> Sae:
         )
     config.setdefault("apply_b_dec_to_input", True)
     config.setdefault("rescale_acts_by_decoder_norm", False)
+    for name in ("apply_b_dec_to_input", "rescale_acts_by_decoder_norm"):
+        if not isinstance(config[name], bool):
+            raise StudyError(
+                f"{folder}/cfg.json: {name} is {config[name]!r:.40}, expected true or false"
+            )
     missing = [name for name in _ARRAYS[architecture] if name not in loaded]
     if missing:
         raise StudyError(
             f"{folder}: a {architecture} SAE needs {', '.join(_ARRAYS[architecture])}; "
             f"missing {', '.join(missing)}"
         )
+    for name in _ARRAYS[architecture]:
+        if not loaded[name].is_floating_point():
+            raise StudyError(
+                f"{folder}: {name} holds {loaded[name].dtype}, expected floating-point numbers"
+            )
     arrays = {name: loaded[name].float() for name in _ARRAYS[architecture]}
     _check(folder, config, arrays)
     return Sae(config, arrays)
@@ -178,6 +188,11 @@ def _check(folder: Path, config: dict[str, Any], arrays: dict[str, torch.Tensor]
             )
         if not torch.isfinite(array).all():
             raise StudyError(f"{folder}: {name} holds values that are not finite")
+    for name, width in (("d_in", d_in), ("d_sae", d_sae)):
+        if config.get(name, width) != width:
+            raise StudyError(
+                f"{folder}/cfg.json: {name} is {config[name]!r:.40}, the arrays have {width}"
+            )
     k = config.get("k")
-    if config["architecture"] == "topk" and not (isinstance(k, int) and 1 <= k <= d_sae):
+    if config["architecture"] == "topk" and not (type(k) is int and 1 <= k <= d_sae):
         raise StudyError(f"{folder}/cfg.json: k is {k}, expected a whole number from 1 to {d_sae}")

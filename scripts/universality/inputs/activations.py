@@ -36,9 +36,18 @@ def dump(
     `tokens` it belongs to, `norm[T]` the Euclidean norm (float32). Special positions and massive
     norms are kept here: whoever uses the rows decides.
 
-    Raises StudyError when the model gives values that are not finite.
+    Raises StudyError when the model gives values that are not finite, or does not know a token.
     """
     ids, document = tokens.read("ids"), tokens.read("document")
+    model_name = attributes.get("model", "?")
+    embeddings = model.get_input_embeddings().weight
+    assert isinstance(embeddings, torch.Tensor)
+    known = len(embeddings)
+    if len(ids) and not 0 <= ids.min() <= ids.max() < known:
+        raise StudyError(
+            f"model {model_name}: its tokenizer gives ids from {ids.min()} to {ids.max()}, its "
+            f"weights know 0 to {known - 1}; they are not of one model"
+        )
     norm = np.empty(len(ids), np.float32)
     resid = None
     with store.create(path, "activations", attributes | {"dtype": dtype}) as writer:
@@ -47,8 +56,8 @@ def dump(
             exact = stored.float()
             if not torch.isfinite(exact).all():
                 raise StudyError(
-                    f"layer {layer}, hook {hook}: the model gave values that are not finite in "
-                    f"{dtype} (valid: {', '.join(DTYPES)})"
+                    f"model {model_name}, layer {layer}, hook {hook}: the model gave values that "
+                    f"are not finite in {dtype} (valid: {', '.join(DTYPES)})"
                 )
             rows = slice(start, start + len(stored))
             norm[rows] = exact.norm(dim=1).numpy()

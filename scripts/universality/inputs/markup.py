@@ -18,7 +18,7 @@ from docutils.parsers.rst.languages import en
 from docutils.utils import new_document, unescape
 from markdown_it import MarkdownIt
 
-from universality.errors import StudyError
+from universality.errors import StudyError, reason
 
 # A string constant that is prose is longer than any message or docstring.
 LONG_STRING = 1000
@@ -33,17 +33,29 @@ def prose(text: str, format: str, replace: Mapping[str, str] | None = None) -> l
     Args:
         text: the marked-up text.
         format: one of `FORMATS`.
-        replace: strings to be replaced in the paragraphs, e.g. `{"`": "'"}`.
+        replace: strings to be replaced in the paragraphs, e.g. `{"`": "'"}`. Of several that start
+            at one place the longest is; what was put in is not looked at again.
 
     Raises:
-        StudyError: an unknown format, or Python source that does not parse.
+        StudyError: an unknown format, or a text that its parser cannot read.
     """
     if format not in FORMATS:
         raise StudyError(f"unknown text format {format!r}; valid are {', '.join(FORMATS)}")
+    new = replace or {}
+    old = re.compile("|".join(map(re.escape, sorted(new, key=len, reverse=True))))
+    try:
+        found = FORMATS[format](text)
+    except (StudyError, MemoryError):
+        raise
+    # What a parser raises depends on what it stumbles over.
+    except Exception as error:
+        raise StudyError(
+            f"cannot be read as {format} ({type(error).__name__}: {reason(error)})"
+        ) from error
     paragraphs = []
-    for paragraph in FORMATS[format](text):
-        for old, new in (replace or {}).items():
-            paragraph = paragraph.replace(old, new)
+    for paragraph in found:
+        if new:
+            paragraph = old.sub(lambda found: new[found[0]], paragraph)
         paragraph = _clean(paragraph)
         if paragraph:
             paragraphs.append(paragraph)
@@ -70,10 +82,11 @@ def _python_strings(text: str) -> list[str]:
     """Return the paragraphs of the long string constants; the source is parsed, never run."""
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError) as error:
+    # The parser's own stack is full: that is no want of memory.
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise StudyError(
-            f"format python-strings: the text is not Python source ({error})"
-        ) from error
+            f"format python-strings: the text is not Python source ({reason(error)})"
+        ) from None
     strings = [
         (node.lineno, node.col_offset, node.value)
         for node in ast.walk(tree)

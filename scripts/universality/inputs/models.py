@@ -6,23 +6,23 @@ safetensors or GGUF alone, and no code that came with a model is ever run.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from transformers import (
-    AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
     AutoTokenizer,
-    PreTrainedConfig,
     PreTrainedModel,
 )
 
-from universality.errors import StudyError
-from universality.inputs import archives, hooks
+from universality.errors import StudyError, reason
+from universality.inputs import archives, blueprints, hooks
 
 # What is taken of a folder; its tokenizer is written anew.
 _TAKEN = ("config.json", "*.safetensors", "*.safetensors.index.json")
@@ -33,16 +33,19 @@ def from_gguf(file: Path, folder: Path, dtype: torch.dtype = torch.bfloat16) -> 
 
     The quantised weights are expanded to `dtype` once, so that loading takes seconds later.
     """
+    config = blueprints.of_gguf(file)
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            file.parent, gguf_file=file.name, dtype=dtype, trust_remote_code=False
+            file.parent, config=config, gguf_file=file.name, dtype=dtype, trust_remote_code=False
         )
         tokenizer = AutoTokenizer.from_pretrained(
             file.parent, gguf_file=file.name, trust_remote_code=False
         )
     except Exception as error:
         # What the reader of a damaged file raises depends on where the damage is.
-        raise StudyError(f"{file}: transformers cannot read this GGUF file ({error})") from error
+        raise StudyError(
+            f"{file}: transformers cannot read this GGUF file ({reason(error)})"
+        ) from error
     # The weights are plain numbers now: saving them as if still quantised would be refused.
     model.hf_quantizer = None  # type: ignore[assignment]
     model.is_quantized = False  # type: ignore[assignment]
@@ -56,11 +59,17 @@ def from_folder(source: Path, folder: Path, link: bool) -> None:
     """Make `folder` a view (symbolic links) or a copy of the safetensors model in `source`."""
     if not (source / "config.json").is_file():
         raise StudyError(f"{source}: not a model folder, it has no config.json")
-    if not list(source.glob("*.safetensors")):
+    blueprints.of_folder(source)
+    weights = sorted(source.glob("*.safetensors"))
+    if not weights:
         found = ", ".join(sorted(p.name for p in source.iterdir())) or "nothing"
         raise StudyError(
             f"{source}: no *.safetensors file here (only these are read); found {found}"
         )
+    for file in weights:
+        _check_whole(file)
+    for index in source.glob("*.safetensors.index.json"):
+        blueprints.check_index(index)
     folder.mkdir(parents=True, exist_ok=True)
     for file in sorted(file for pattern in _TAKEN for file in source.glob(pattern)):
         if link:
@@ -76,8 +85,15 @@ def reinitialised(source: Path, folder: Path, seed: int) -> None:
     `source` needs `config.json` and a tokenizer; weights, if any, are not read. The weights are
     drawn as transformers initialises this architecture for training, from `seed`.
     """
-    config = _config(source)
+    config = blueprints.of_folder(source)
     stored = config.dtype or torch.float32
+    needed = 4 * blueprints.skeleton(source / "config.json", config).num_parameters()
+    available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > available:
+        raise StudyError(
+            f"{source / 'config.json'}: the weights take {needed >> 20} MiB of memory, this "
+            f"machine has {available >> 20} MiB"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
@@ -134,18 +150,19 @@ def describe(folder: Path, provenance: dict[str, Any], depth: int | None) -> dic
     `provenance` holds `model`, `source` and `license`. `depth` is the number of blocks that the
     study's configuration states, or None; StudyError when the model has another.
     """
-    config = _config(folder)
+    config = blueprints.of_folder(folder)
     found = hooks.depth(config)
     if depth is not None and depth != found:
         raise StudyError(
             f"models.{provenance['model']}.depth: the configuration says {depth} blocks, "
             f"the model has {found}"
         )
-    with torch.device("meta"):
-        skeleton = AutoModel.from_config(config, trust_remote_code=False)
-    text = config.get_text_config()
+    skeleton = blueprints.skeleton(folder / "config.json", config)
+    text, named = config.get_text_config(), config.architectures
     described = provenance | {
-        "architecture": (config.architectures or [type(skeleton).__name__])[0],
+        "architecture": str(named[0])
+        if named and isinstance(named, list)
+        else type(skeleton).__name__,
         "depth": found,
         "d_model": text.hidden_size,
         "vocabulary": text.vocab_size,
@@ -156,22 +173,50 @@ def describe(folder: Path, provenance: dict[str, Any], depth: int | None) -> dic
 
 
 def load(folder: Path, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
-    """Load the model without its language-model head, ready for inference on `device`."""
-    model = AutoModel.from_pretrained(
-        folder, dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
-    )
+    """Load the model without its language-model head, ready for inference on `device`.
+
+    Raises StudyError for weights that are damaged, are not those of the configuration, or lack some
+    that the hidden states depend on (transformers would draw these at random).
+    """
+    try:
+        model, loaded = AutoModel.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            # Told below: the error of transformers does not say which.
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    except Exception as error:
+        # What transformers raises depends on where the damage is.
+        raise StudyError(f"{folder}: the model cannot be loaded ({reason(error)})") from error
+    for name, found, wanted in loaded["mismatched_keys"]:
+        raise StudyError(
+            f"{folder}: the weights are not those of config.json: {name} has shape {list(found)}, "
+            f"expected {list(wanted)}"
+        )
+    # A pooler lies above all blocks, and masked language models come without.
+    missing = sorted(name for name in loaded["missing_keys"] if "pooler" not in name)
+    if missing:
+        raise StudyError(
+            f"{folder}: the weights lack {len(missing)} arrays, such as {missing[0]}; the files "
+            "are not complete, or not those of config.json"
+        )
     # Nothing is generated, so keys and values of earlier tokens need not be kept.
     model.config.use_cache = False
     return model.eval().to(device)
 
 
-def _config(folder: Path) -> PreTrainedConfig:
+def _check_whole(file: Path) -> None:
+    """Raise StudyError unless a safetensors file is as long as its header says."""
     try:
-        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (ValueError, OSError, KeyError) as error:
+        with safe_open(file, framework="pt"):
+            pass
+    except SafetensorError as error:
         raise StudyError(
-            f"{folder / 'config.json'}: not a configuration of a model that transformers itself "
-            f"has, and no code that came with a model is run ({error})"
+            f"{file}: not a whole safetensors file ({reason(error)}); get it again"
         ) from error
 
 
@@ -183,7 +228,9 @@ def _save_tokenizer(source: Path, folder: Path) -> None:
         )
     except Exception as error:
         # What transformers raises depends on what is missing or damaged.
-        raise StudyError(f"{source}: transformers cannot read its tokenizer ({error})") from error
+        raise StudyError(
+            f"{source}: transformers cannot read its tokenizer ({reason(error)})"
+        ) from error
     if not tokenizer.is_fast:
         raise StudyError(
             f"{source}: its tokenizer ({type(tokenizer).__name__}) does not tell where in the text "

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from universality.errors import StudyError
+from universality.errors import StudyError, reason
 from universality.inputs.archives import extract
 from universality.inputs.markup import prose
 
@@ -31,6 +31,7 @@ FORMAT_OF_SUFFIX = {
     ".htm": "html",
 }
 TABLES = (".jsonl", ".parquet")
+_BATCH = 1 << 17
 
 
 def read_source(
@@ -100,15 +101,16 @@ def _decoded(name: str, content: bytes) -> str:
 def _jsonl(path: Path, key: str) -> Iterator[list[str]]:
     """Yield the texts of a file of JSON lines, all at once."""
     texts = []
-    with path.open(encoding="utf-8-sig", newline="\n") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
-                text = json.loads(line)[key]
-            except (ValueError, KeyError, TypeError) as error:
+                text = json.loads(line.decode("utf-8-sig"))[key]
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise StudyError(
-                    f"{path}, line {number}: not a JSON object with the key {key!r} ({error!r})"
+                    f"{path}, line {number}: not a JSON object with the key {key!r} "
+                    f"({type(error).__name__}: {reason(error)})"
                 ) from error
             if not isinstance(text, str):
                 raise StudyError(f"{path}, line {number}: {key!r} is not a string")
@@ -124,10 +126,11 @@ def _parquet(path: Path, column: str, rng: np.random.Generator) -> Iterator[list
             if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
                 raise StudyError(f"{path}: column {column!r} has {field.type}, not strings")
             for group in _shuffled(list(range(file.num_row_groups)), rng):
-                values = file.read_row_group(group, columns=[column])[column].to_pylist()
-                yield [value for value in values if value is not None]
+                # In batches, since a few bytes may stand for any number of equal rows.
+                for batch in file.iter_batches(_BATCH, [group], [column]):
+                    yield [value for value in batch[column].to_pylist() if value is not None]
     except KeyError as error:
         names = ", ".join(pq.read_schema(path).names)
         raise StudyError(f"{path}: has no column {column!r}; it has {names}") from error
-    except pa.ArrowInvalid as error:
-        raise StudyError(f"{path}: cannot be read as parquet ({error})") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: cannot be read as parquet ({reason(error)})") from error

@@ -8,13 +8,20 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from universality.errors import StudyError
+from universality.errors import StudyError, reason
 from universality.inputs.tokens import Tokens
 
 
 def load(folder: Path) -> Tokenizer:
-    """Load the tokenizer of a model's folder (without transformers, which takes seconds)."""
-    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    """Load the tokenizer of a model's folder (without transformers, which takes seconds).
+
+    Raises StudyError for a file that is no tokenizer.
+    """
+    file = folder / "tokenizer.json"
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # the library knows no other kind
+        raise StudyError(f"{file}: not a readable tokenizer ({reason(error)})") from error
 
 
 def tokenize(
