@@ -197,5 +197,5 @@ def test_an_edited_environment(study: Deployed, tmp_path: Path, old: str, new: s
     shutil.copytree(study.copy.root, root, symlinks=True)
     copy = Checkout(root, study.copy.python)
     copy.edit("envs/scores.yaml", old, new)
-    after = ["calibration", "tables", "figures", "manifest", "summary", "report"]
+    after = ["calibration", "tables", "figures", "summary", "manifest", "report", "crate"]
     assert copy.planned(*study.arguments()) == {"scores": 5} | dict.fromkeys(after, 1)

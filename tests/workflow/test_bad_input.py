@@ -172,7 +172,7 @@ def test_damaged_files_end_in_one_message_in_the_log(finished: Checkout) -> None
     """One run; each damaged file fails the one job that reads it, and no code of it runs."""
     trace, logs = finished.root / "trace", finished.study / "logs"
     shared = finished.shared
-    (sae,) = finished.study.glob("saes/neox.3.topk-s0")
+    (sae,) = finished.study.glob("saes/llama.2.topk-s0")
     (sae / "sae_weights.safetensors").write_bytes(pickle.dumps(Evil(trace)))
     (other,) = finished.study.glob("saes/llama.1.topk-s0")
     config = json.loads((other / "cfg.json").read_text())
@@ -181,11 +181,11 @@ def test_damaged_files_end_in_one_message_in_the_log(finished: Checkout) -> None
     (store / "indices" / "c" / "0").write_bytes(b"x" * 50)
     (model,) = shared.glob("models/neox-*")
     (model / "model.safetensors").write_bytes(pickle.dumps(Evil(trace)))
-    (dump,) = shared.glob(f"activations/{'neox'}*/*.zarr")
+    (dump,) = shared.glob("activations/neox-*/*.zarr")
     targets = {
-        finished.study / "features" / "neox.3.topk-s0.zarr": (
-            logs / "features" / "neox.3.topk-s0.log",
-            "saes/neox.3.topk-s0: not a readable SAE",
+        finished.study / "features" / "llama.2.topk-s0.zarr": (
+            logs / "features" / "llama.2.topk-s0.log",
+            "saes/llama.2.topk-s0: not a readable SAE",
         ),
         finished.study / "features" / "llama.1.topk-s0.zarr": (
             logs / "features" / "llama.1.topk-s0.log",
