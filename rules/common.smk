@@ -10,7 +10,7 @@ from snakemake.sourcecache import HostingProviderFile, LocalSourceFile
 # A job ends when the process that started it has gone (scripts/job.py).
 os.environ.update(SNAKEMAKE_PID=str(os.getpid()))
 
-PARTS = ("Snakefile", "envs", "report", "rules", "schemas", "scripts")
+PARTS = ("LICENSE", "Snakefile", "envs", "report", "rules", "schemas", "scripts")
 
 
 def _folder():

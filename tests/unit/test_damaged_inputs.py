@@ -18,7 +18,7 @@ import pytest
 
 from universality import documents
 from universality.errors import StudyError
-from universality.inputs import archives, texts
+from universality.inputs import archives, corpus, texts
 
 ZEROS = bytes(130 << 20)
 
@@ -239,3 +239,11 @@ def test_whole_wheels_are_still_read(tmp_path: Path) -> None:
     content = json.dumps(["the same words again"] * 100_000).encode()
     (tmp_path / "toy.whl").write_bytes(wheel(content=content))
     assert archives.extract(tmp_path / "toy.whl", "*.txt") == {"x.txt": content}
+
+
+def test_a_split_without_documents() -> None:
+    sources = {name: [[f"{name}{i} word " * 12 for i in range(20)]] for name in "ab"}
+    shares = {"a": 0.5, "b": 0.5}
+    splits = {"train": 0.5, "match": 0.25, "heldout": 0.25}
+    expected = "corpus.documents: 4 documents leave none for the split 'heldout'"
+    assert message(corpus.build, sources, 4, shares, 80, splits, 0).startswith(expected)

@@ -1,5 +1,6 @@
 """The workflow as a module of another workflow, with results elsewhere and two studies at once."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from checkouts import Checkout, checkout, jobs
+from repositories import commit, git, repository
 
 pytestmark = pytest.mark.workflow
 
@@ -64,9 +66,11 @@ def parent(tmp_path: Path) -> Path:
     return folder
 
 
-def snakemake(folder: Path, *arguments: str) -> str:
+def snakemake(folder: Path, *arguments: str, **env: str) -> str:
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
     return done.stdout + done.stderr
 
@@ -105,3 +109,36 @@ def test_results_moved_by_the_configuration(fresh: Callable[[], Checkout]) -> No
     assert done.returncode == 0, done.stderr
     assert "output: moved/shared/corpora/" in done.stdout
     assert "results/" not in done.stdout
+
+
+REMOTE = """
+configfile: "studies/tiny.yaml"
+
+module universality:
+    snakefile: github("someone/universality", path="Snakefile", tag="v1")
+    config: config
+    pathvars:
+        results="elsewhere"
+
+use rule * from universality as universality_*
+"""
+
+
+def test_a_module_on_github(tmp_path: Path) -> None:
+    code = repository(tmp_path / "code")
+    commit(code)
+    git(code, "tag", "v1")
+    # What Snakemake makes of a repository on GitHub before it reads from it.
+    cache = tmp_path / "cache"
+    clone = "snakemake/snakemake/source-cache/snakemake-git-cache/github.com/someone/universality"
+    git(tmp_path, "clone", "--quiet", "--bare", str(code), str(cache / clone))
+    folder = tmp_path / "parent"
+    for part in ("resources", "studies"):
+        shutil.copytree(code / part, folder / part)
+    shutil.rmtree(code)
+    (folder / "Snakefile").write_text(REMOTE)
+    # One job that imports the library, one that asks Snakemake about the workflow.
+    wanted = ("--until", "universality_corpus", "universality_dag")
+    snakemake(folder, *wanted, XDG_CACHE_HOME=str(cache))
+    assert list((folder / "elsewhere" / "shared" / "corpora").glob("*.jsonl"))
+    assert (folder / "elsewhere" / "tiny" / "figures" / "dag.svg").is_file()

@@ -94,7 +94,7 @@ def build(
         The documents in random order; `id` counts from 0.
 
     Raises:
-        StudyError: a source has too little text.
+        StudyError: a source has too little text, or a split gets no document.
     """
     wanted = largest_remainder(n_documents, shares)
     seen: set[str] = set()
@@ -112,6 +112,12 @@ def build(
         counts = largest_remainder(wanted[name], splits)
         labels = [split for split, count in counts.items() for _ in range(count)]
         drawn += [(name, split, text) for split, text in zip(labels, chosen, strict=True)]
+    empty = [split for split in splits if split not in {split for _, split, _ in drawn}]
+    if empty:
+        raise StudyError(
+            f"corpus.documents: {n_documents} documents leave none for the split {empty[0]!r}; "
+            "draw more of them, or give it a larger share"
+        )
     order = generator(seed, "corpus").permutation(len(drawn))
     return [Document(id, *drawn[i]) for id, i in enumerate(order)]
 
