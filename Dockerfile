@@ -1,6 +1,6 @@
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="d1e4fa5b8207163485228f42f6931c8f0d0ac59059e61f5a7d8e40c71f5732ac"
+LABEL io.github.snakemake.conda_env_hash="b68e60191aba45ae02290ab58bf19cc863aa532366e4be7529c80eec51f7b2e9"
 # Conda environment:
 #   source: envs/activations.yaml
 #   prefix: /conda-envs/67e5c944fe6b643b9190982434158760
@@ -73,15 +73,15 @@ RUN mkdir -p /conda-envs/1aa34ce7a6da6ba7164d4bb46d60983f
 COPY envs/correlation.yaml /conda-envs/1aa34ce7a6da6ba7164d4bb46d60983f/environment.yaml
 # Conda environment:
 #   source: envs/crate.yaml
-#   prefix: /conda-envs/9cc1e2f52ae66c389b4789f8a5fff227
+#   prefix: /conda-envs/f5254bb6720c1ce772babf4486a0d423
 #   channels:
 #     - conda-forge
 #   dependencies:
 #     - python >=3.11,<3.14
 #     - jsonschema >=4.26,<5
-#     - rocrate >=0.16,<0.17
-RUN mkdir -p /conda-envs/9cc1e2f52ae66c389b4789f8a5fff227
-COPY envs/crate.yaml /conda-envs/9cc1e2f52ae66c389b4789f8a5fff227/environment.yaml
+#     - rocrate >=0.14,<0.17
+RUN mkdir -p /conda-envs/f5254bb6720c1ce772babf4486a0d423
+COPY envs/crate.yaml /conda-envs/f5254bb6720c1ce772babf4486a0d423/environment.yaml
 # Conda environment:
 #   source: envs/dag.yaml
 #   prefix: /conda-envs/b7ec73eeeb891f5cc529bca5a3aa5952
@@ -257,7 +257,7 @@ RUN conda env create --prefix /conda-envs/67e5c944fe6b643b9190982434158760 --fil
     conda env create --prefix /conda-envs/fd39705db7d4eb3f31857789eb9eb30f --file /conda-envs/fd39705db7d4eb3f31857789eb9eb30f/environment.yaml && \
     conda env create --prefix /conda-envs/09b7a97f78082b81969e3312cfa35eb5 --file /conda-envs/09b7a97f78082b81969e3312cfa35eb5/environment.yaml && \
     conda env create --prefix /conda-envs/1aa34ce7a6da6ba7164d4bb46d60983f --file /conda-envs/1aa34ce7a6da6ba7164d4bb46d60983f/environment.yaml && \
-    conda env create --prefix /conda-envs/9cc1e2f52ae66c389b4789f8a5fff227 --file /conda-envs/9cc1e2f52ae66c389b4789f8a5fff227/environment.yaml && \
+    conda env create --prefix /conda-envs/f5254bb6720c1ce772babf4486a0d423 --file /conda-envs/f5254bb6720c1ce772babf4486a0d423/environment.yaml && \
     conda env create --prefix /conda-envs/b7ec73eeeb891f5cc529bca5a3aa5952 --file /conda-envs/b7ec73eeeb891f5cc529bca5a3aa5952/environment.yaml && \
     conda env create --prefix /conda-envs/de4cfb9669e5bcf4ba4a87a35bdc0bf2 --file /conda-envs/de4cfb9669e5bcf4ba4a87a35bdc0bf2/environment.yaml && \
     conda env create --prefix /conda-envs/37f47ef2c46ab7f625aa5cad290125b5 --file /conda-envs/37f47ef2c46ab7f625aa5cad290125b5/environment.yaml && \

@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STUDY ?= config.yaml
-ARCHIVE ?= archive.tar
 
 .PHONY: run test lint verify recover reproduce archive setup clean
 
@@ -31,13 +30,14 @@ verify: setup
 recover: setup
 	@$(BIN)/python scripts/recover.py $(STUDY)
 
-# Run a committed study again, beside it, and say cell by cell whether its tables agree.
+# Run a committed study again, beside it, and say cell by cell whether its tables agree
+# (TOLERANCE="measured=0.01 p=0" asks for more).
 reproduce: setup
-	@$(BIN)/python scripts/reproduce.py $(STUDY)
+	@$(BIN)/python scripts/reproduce.py $(STUDY) $(TOLERANCE)
 
 # Pack a study with its downloads and packages: on a machine without network, unpack and `make run`.
 archive: setup
-	@$(BIN)/python scripts/archive.py $(STUDY) $(ARCHIVE)
+	@$(BIN)/python scripts/archive.py $(STUDY)
 
 setup: $(VENV)/.ready
 

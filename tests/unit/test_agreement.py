@@ -19,7 +19,7 @@ ROW = {
     "rows_dropped": "360",
     "passed": "True",
 }
-ALLOWED = {"measured": 0.05, "p": 0.1, "counted": 0.1}
+ALLOWED = {"measured": 0.05, "p": 0.05, "counted": 0.1}
 
 
 def saes(*changes: dict[str, str]) -> pd.DataFrame:
@@ -54,8 +54,29 @@ def test_one_cell(change: dict[str, str], verdict: str) -> None:
     assert verdicts(saes(change)) == {"equal": len(ROW) - 1, verdict: 1}
 
 
+@pytest.mark.parametrize(
+    ("column", "committed", "found", "verdict"),
+    [
+        ("p", "0.001", "0.05", "within"),
+        ("p", "0.001", "0.06", "outside"),
+        ("p_maxt", "0.08", "0.9", "within"),  # nothing was found, now and then
+        ("q_bh", "0.01", "0.9", "outside"),
+        ("n", "900", "980", "within"),
+        ("n", "900", "1000", "outside"),
+        ("m", "99", "100", "outside"),
+    ],
+)
+def test_a_cell_of_the_scores(column: str, committed: str, found: str, verdict: str) -> None:
+    row = dict.fromkeys(tables.COLUMNS["scores"], "x")
+    old, new = (pd.DataFrame([row | {column: value}]) for value in (committed, found))
+    cells = agreement.compare(old, new, "scores", ALLOWED).set_index("column")
+    assert cells["verdict"][column] == verdict
+    assert list(cells["verdict"]).count("equal") == len(row) - 1
+
+
 def test_a_tolerance_of_zero_asks_for_the_same_text() -> None:
-    cells = agreement.compare(saes({}), saes({"fvu": "0.250"}), "saes", {"measured": 0.0})
+    exact = ALLOWED | {"measured": 0.0}
+    cells = agreement.compare(saes({}), saes({"fvu": "0.250"}), "saes", exact)
     assert list(cells["verdict"]).count("outside") == 1
 
 

@@ -15,12 +15,13 @@ from universality.views import tables
 
 # How far a cell may be from the committed one, by the kind of its column: the absolute difference,
 # relative to the larger of 1 and the committed value. Columns without a kind must be equal.
-TOLERANCES = {"measured": 0.05, "p": 0.1, "counted": 0.1}
+TOLERANCES = {"measured": 0.05, "p": 0.05, "counted": 0.1}
+# All that a larger p says is that nothing was found; they are compared as if they were this one.
+LARGE_P = 0.1
 
 _KINDS = {
     # Of trained SAEs, and so not exact on another machine: how many pairs there are, and of what.
     **dict.fromkeys(("n", "k_a", "k_b"), "counted"),
-    # Shares of random pairings: these move most where they matter least, away from 0.
     **dict.fromkeys(("p", "p_maxt", "q_bh"), "p"),
 }
 VERDICTS = ("equal", "within", "outside", "missing row", "extra row")
@@ -77,7 +78,7 @@ def compare(
             continue
         for column in columns:
             pair = old[row][column], new[row][column]
-            difference, verdict = _verdict(*pair, allowed.get(kind(table, column) or "", 0.0))
+            difference, verdict = _verdict(*pair, kind(table, column), allowed)
             cells.append(
                 place
                 | {"column": column, "committed": pair[0], "found": pair[1]}
@@ -108,14 +109,19 @@ def summary(cells: pd.DataFrame, allowed: Mapping[str, float], shown: int) -> st
     return "\n".join(lines)
 
 
-def _verdict(committed: str, found: str, tolerance: float) -> tuple[float | None, str]:
+def _verdict(
+    committed: str, found: str, kind: str | None, allowed: Mapping[str, float]
+) -> tuple[float | None, str]:
     if committed == found:
         return 0.0, "equal"
     try:
         a, b = float(committed), float(found)
     except ValueError:
         return None, "outside"
+    if kind == "p":
+        a, b = min(a, LARGE_P), min(b, LARGE_P)
     difference = abs(a - b) / max(1.0, abs(a))
     # A tolerance of 0 asks for the same text: 1.0 and 1 are one number, but not one table.
+    tolerance = allowed[kind] if kind else 0.0
     agrees = math.isfinite(difference) and tolerance > 0 and difference <= tolerance
     return difference, "within" if agrees else "outside"
