@@ -3,13 +3,13 @@ import os
 import sys
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.sourcecache import HostingProviderFile, LocalSourceFile
 
 # A job ends when the process that started it has gone (scripts/job.py).
 os.environ.update(SNAKEMAKE_PID=str(os.getpid()))
 
+# As CODE of universality/views/provenance.py, which cannot be imported before it has been fetched.
 PARTS = ("LICENSE", "Snakefile", "envs", "report", "rules", "schemas", "scripts")
 
 
@@ -43,8 +43,8 @@ try:
     if ROOT.resolve() == Path(workflow.basedir).resolve():
         for _path in workflow.configfiles:
             configuration.read(Path(_path))
-    with open(ROOT / "schemas" / "config.schema.yaml") as _file:
-        STUDY = study.resolve(config, yaml.safe_load(_file), Path.cwd())
+    _schema = configuration.read(ROOT / "schemas" / "config.schema.yaml")
+    STUDY = study.resolve(config, _schema, Path.cwd())
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 

@@ -3,11 +3,9 @@
 import gzip
 import io
 import json
-import pickle
 import struct
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,39 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hostile import message
 from universality import documents
-from universality.errors import StudyError
 from universality.inputs import archives, corpus, texts
 
 ZEROS = bytes(130 << 20)
-
-
-class Evil:
-    """Makes a file when it is unpickled."""
-
-    def __init__(self, trace: Path) -> None:
-        self.trace = trace
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (self.trace,))
-
-
-@pytest.fixture
-def pickled(tmp_path: Path) -> Iterator[bytes]:
-    """A pickle, which must not be unpickled by the end of the test."""
-    trace = tmp_path / "trace"
-    yield pickle.dumps(Evil(trace))
-    assert not trace.exists()
-
-
-def message(action: Callable[..., object], *arguments: Any) -> str:
-    """Return the text of the StudyError that an action ends in."""
-    with pytest.raises(StudyError) as caught:
-        action(*arguments)
-    text = str(caught.value)
-    assert "\n" not in text
-    assert len(text) < 700
-    return text
 
 
 # Texts.

@@ -6,7 +6,7 @@ import json
 import pickle
 import shutil
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from test_models import llama, write_gguf
 
+from hostile import message
 from universality import store
 from universality.errors import StudyError
 from universality.features import saes
@@ -24,34 +25,6 @@ from universality.inputs import activations, blueprints, checkpoints, models, to
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
 D, F, K = 6, 10, 3
-
-
-class Evil:
-    """Makes a file when it is unpickled."""
-
-    def __init__(self, trace: Path) -> None:
-        self.trace = trace
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (self.trace,))
-
-
-@pytest.fixture
-def pickled(tmp_path: Path) -> Iterator[bytes]:
-    """A pickle, which must not be unpickled by the end of the test."""
-    trace = tmp_path / "trace"
-    yield pickle.dumps(Evil(trace))
-    assert not trace.exists()
-
-
-def message(action: Callable[..., object], *arguments: Any) -> str:
-    """Return the text of the StudyError that an action ends in."""
-    with pytest.raises(StudyError) as caught:
-        action(*arguments)
-    text = str(caught.value)
-    assert "\n" not in text
-    assert len(text) < 800
-    return text
 
 
 def test_the_library_can_run_nothing_that_it_reads() -> None:

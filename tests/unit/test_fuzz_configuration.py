@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from example_configurations import REMOVED, Place, changed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +28,6 @@ BASES = {
     for name in ("config.yaml", "studies/tiny.yaml", "tests/unit/every_key.yaml")
 }
 HUGE = 10**5000  # more digits than Python prints
-REMOVED = object()
 
 # What is never valid where a value of some type is; the names are those of JSON schema.
 WRONG: dict[str, list[Any]] = {
@@ -62,8 +62,6 @@ OUTSIDE = ["../x", "..", "/abs", "a/../../b", "a/..", "..\\b", "C:\\b", "a" * 50
 
 OWNED = ("owner/name", "a/b")  # the only one of ODD that is valid somewhere
 
-Place = tuple[str | int, ...]
-
 
 def part(schema: dict[str, Any], place: Place) -> dict[str, Any]:
     """Return the part of the schema that is about a place."""
@@ -84,19 +82,6 @@ def places(value: Any, here: Place = ()) -> Iterator[Place]:
     for name, content in inner:
         yield (*here, name)
         yield from places(content, (*here, name))
-
-
-def changed(config: dict[str, Any], place: Place, value: Any) -> dict[str, Any]:
-    """Return a copy of `config` with `value` at `place`, or without the place."""
-    result = copy.deepcopy(config)
-    inner: Any = result
-    for name in place[:-1]:
-        inner = inner[name]
-    if value is REMOVED:
-        del inner[place[-1]]
-    else:
-        inner[place[-1]] = value
-    return result
 
 
 def wrong_values(schema: dict[str, Any]) -> Iterator[Any]:

@@ -16,6 +16,7 @@ from example_models import CONFIGS, LAYERS, WIDTH, batch, build
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, PreTrainedModel
 
+from hostile import Evil
 from universality.errors import StudyError
 from universality.inputs import models
 
@@ -175,18 +176,10 @@ def test_from_folder_needs_safetensors(tmp_path: Path) -> None:
 # Nothing that came with a model is run.
 
 
-class _Evil:
-    def __init__(self, trace: Path) -> None:
-        self.trace = trace
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (self.trace,))
-
-
 def test_pickles_are_never_read(tmp_path: Path) -> None:
     trace, source = tmp_path / "trace", tmp_path / "source"
     shutil.copytree(TINY / "llama", source)
-    pickled = pickle.dumps(_Evil(trace))
+    pickled = pickle.dumps(Evil(trace))
     for name in ("pytorch_model.bin", "model.pt", "model.ckpt", "training_args.bin"):
         (source / name).write_bytes(pickled)
     with pytest.raises(StudyError, match=r"cannot be loaded .*safetensors"):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from example_configurations import REMOVED, Place, changed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,29 +22,13 @@ TINY, DEFAULT = (
 # One more model, so that a chain of re-initialised models can break.
 TINY["models"]["llama-random"] = {"source": {"random": "llama"}, "layers": [2]}
 BROKEN = yaml.safe_load((ROOT / "tests" / "unit" / "broken_configurations.yaml").read_text())
-REMOVE = object()
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SHA = "ab" * 32
-
-Place = tuple[str | int, ...]
 
 
 def at(key: str) -> Place:
     """Return `a.0.b` as a path of keys and indices."""
     return tuple(int(part) if part.isdigit() else part for part in key.split("."))
-
-
-def changed(config: dict[str, Any], place: Place, value: Any) -> dict[str, Any]:
-    """Return a copy of `config` with `value` at `place`, or without the place."""
-    result = copy.deepcopy(config)
-    inner: Any = result
-    for part in place[:-1]:
-        inner = inner[part]
-    if value is REMOVE:
-        del inner[place[-1]]
-    else:
-        inner[place[-1]] = value
-    return result
 
 
 def message(config: Any, root: Path = ROOT) -> str:
@@ -60,7 +45,7 @@ def message(config: Any, root: Path = ROOT) -> str:
     "case", BROKEN, ids=lambda case: f"{case['key']}={case.get('value')!r:.30}"
 )
 def test_broken(case: dict[str, Any]) -> None:
-    assert message(changed(TINY, at(case["key"]), case.get("value", REMOVE))) == case["message"]
+    assert message(changed(TINY, at(case["key"]), case.get("value", REMOVED))) == case["message"]
 
 
 def test_there_are_enough() -> None:
@@ -121,12 +106,12 @@ def test_layer_of_a_model_that_is_only_described() -> None:
     config = changed(DEFAULT, at("models.smollm2-135m.layers"), [30])
     expected = "models.smollm2-135m.layers: the model has no layer 30; its 30 blocks are 0 to 29"
     assert message(config) == expected
-    config = changed(DEFAULT, at("models.smollm2-135m-random.depth"), REMOVE)
+    config = changed(DEFAULT, at("models.smollm2-135m-random.depth"), REMOVED)
     config = changed(config, at("models.smollm2-135m-random.layers"), [30])
     assert message(config).startswith(
         "models.smollm2-135m-random.layers: the model has no layer 30"
     )
-    config = changed(DEFAULT, at("models.smollm2-135m.depth"), REMOVE)
+    config = changed(DEFAULT, at("models.smollm2-135m.depth"), REMOVED)
     assert message(config).startswith("models.smollm2-135m: needs the key 'depth'")
 
 
@@ -223,7 +208,7 @@ def test_junk_anywhere_resolves_or_gives_one_study_error(data: st.DataObject) ->
         if isinstance(inner, dict) and data.draw(st.booleans()):
             inner[data.draw(KEYS)] = data.draw(JUNK)
         else:
-            config = changed(config, place, data.draw(st.one_of(st.just(REMOVE), JUNK)))
+            config = changed(config, place, data.draw(st.one_of(st.just(REMOVED), JUNK)))
         if "whole" not in config:
             return
     with contextlib.suppress(StudyError):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from checkouts import Checkout, checkout
+from hostile import Evil
 
 TINY = (Path(__file__).parents[2] / "studies" / "tiny.yaml").read_text()
 LATIN = TINY.replace("study: tiny", 'study: "caf\u00e9"').encode("latin-1")
@@ -156,16 +157,6 @@ def test_file_names_with_a_meaning(fresh: Callable[[], Checkout]) -> None:
 
 
 # Damaged files, through the jobs that read them.
-
-
-class Evil:
-    """Makes a file when it is unpickled."""
-
-    def __init__(self, trace: Path) -> None:
-        self.trace = trace
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (Path.touch, (self.trace,))
 
 
 def test_damaged_files_end_in_one_message_in_the_log(finished: Checkout) -> None:
