@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STUDY ?= config.yaml
 
-.PHONY: run test lint verify recover reproduce archive setup clean
+.PHONY: run test lint verify bench recover reproduce archive setup clean
 
 run: setup
 	@$(BIN)/python scripts/check.py $(STUDY)
@@ -25,6 +25,10 @@ lint: setup
 # Find what was damaged after it was written, and say how to make it again.
 verify: setup
 	@$(BIN)/python scripts/verify.py results $(STUDY)
+
+# Time each metric's permutations beside recomputing it, and its memory (BENCH="--n 1000 --metrics rsa" for less).
+bench: setup
+	@OMP_NUM_THREADS=1 PYTHONPATH=scripts $(BIN)/python benchmarks/nulls.py $(BENCH)
 
 # After a run that was killed: cancel the jobs that it left on a cluster, remove the lock.
 recover: setup

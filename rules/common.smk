@@ -10,7 +10,7 @@ from snakemake.sourcecache import HostingProviderFile, LocalSourceFile
 os.environ.update(SNAKEMAKE_PID=str(os.getpid()))
 
 # As CODE of universality/views/provenance.py, which cannot be imported before it has been fetched.
-PARTS = ("LICENSE", "Snakefile", "envs", "report", "rules", "schemas", "scripts")
+PARTS = ("LICENSE", "Snakefile", "envs", "report", "resources", "rules", "schemas", "scripts")
 
 
 def _folder():
@@ -53,6 +53,9 @@ MODELS = STUDY["models"]
 DICTIONARIES = STUDY["dictionaries"]
 COMPARISONS = study.comparisons(STUDY)
 SUBJECTS = study.subjects(STUDY)
+SCORING = STUDY["scoring"]
+# Lists, since Snakemake keeps parameters as JSON.
+METRICS = [list(metric) for metric in study.metrics(STUDY)]
 
 # What <shared> and <study> stand for. Kept, since `workflow.pathvars` are always those of the workflow
 # that is being read.
@@ -247,6 +250,23 @@ def has_sae(dictionary):
     return study.dictionary_source(DICTIONARIES[dictionary]) != "neurons"
 
 
+def _detailed(comparison):
+    """Say whether a comparison is looked at in detail: with all nulls, filters and protocols."""
+    saes = has_sae(comparison.a.dictionary) and has_sae(comparison.b.dictionary)
+    return comparison.kind != "floor" and saes
+
+
+DETAILED = [name for name, comparison in COMPARISONS.items() if _detailed(comparison)]
+PUBLISHED = DETAILED if "published" in SCORING["protocols"] else []
+CATEGORIES = STUDY["subspaces"]["categories"]
+IN_SUBSPACES = DETAILED if CATEGORIES else []
+REMATCHED = [
+    name
+    for name in DETAILED
+    if COMPARISONS[name].kind == "cross" and SCORING["detail"]["rematchings"]
+]
+
+
 def dictionaries(*kinds):
     """Return the names of the dictionaries of these kinds (train, release, path, random)."""
     return [d for d, entry in DICTIONARIES.items() if study.dictionary_source(entry) in kinds]
@@ -295,19 +315,83 @@ def matching_labels(wildcards):
     }
 
 
+def both_labels(wildcards):
+    """Return the labels of both sides."""
+    comparison = COMPARISONS[wildcards.comparison]
+    return {
+        f"labels_{side}": f"<study>/labels/{getattr(comparison, side).id}.parquet" for side in "ab"
+    }
+
+
+def rematched(wildcards):
+    """Return the redone matchings of a comparison where there are any."""
+    if wildcards.comparison not in REMATCHED:
+        return {}
+    return {"rematching": f"<study>/rematchings/{wildcards.comparison}.zarr"}
+
+
+def published_activations_store(subject):
+    return (
+        f"<shared>/published_activations/{TOKEN_IDS[subject.model]}"
+        f"/{activations_name(subject.layer)}.zarr"
+    )
+
+
+def published_inputs(wildcards):
+    """Return what the protocol `published` reads of both sides, by name."""
+    comparison = COMPARISONS[wildcards.comparison]
+    inputs = {}
+    for side in "ab":
+        subject = getattr(comparison, side)
+        inputs |= {
+            side: f"<study>/features/{subject.id}.zarr",
+            f"sae_{side}": f"<study>/saes/{subject.id}",
+            f"tokens_{side}": tokens_store(subject.model),
+            f"activations_{side}": published_activations_store(subject),
+            f"labels_{side}": f"<study>/labels/{subject.id}.parquet",
+        }
+    return inputs
+
+
+def category_files():
+    """Return the files with the words of categories, in the order of the configuration."""
+    return [str(file) for file in study.category_files(STUDY, Path())]
+
+
 def qualities():
     return [f"<study>/quality/{s.id}.json" for s in SUBJECTS.values() if has_sae(s.dictionary)]
 
 
-def of_comparisons(place):
-    """Return the artefact at `place` of every comparison."""
-    return [place.format(comparison=name) for name in COMPARISONS]
+def of_comparisons(place, names=None):
+    """Return the artefact at `place` of every comparison, or of the named ones."""
+    return [place.format(comparison=name) for name in (COMPARISONS if names is None else names)]
 
 
 # What is written and drawn. Figures are drawn by name, each with its caption in report/.
-TABLES = ["saes", "matches", "scores", "alignments", "models"]
-FIGURES = {f"grid_{metric}": "grid" for metric in STUDY["scoring"]["metrics"]} | {
-    name: name for name in ("correlation_by_layer", "correlation_distribution", "sae_quality")
+TABLES = [
+    "saes",
+    "matches",
+    "scores",
+    "positions",
+    "nulls",
+    "intervals",
+    "sensitivity",
+    "published_vs_calibrated",
+    "source_nulls",
+    "alignments",
+    "models",
+]
+FIGURES = {f"grid_{label}": "grid" for label, _, _ in METRICS} | {
+    name: name
+    for name in (
+        "correlation_by_layer",
+        "correlation_distribution",
+        "positions",
+        "published_vs_calibrated",
+        "sensitivity",
+        "subspaces",
+        "sae_quality",
+    )
 }
 
 
@@ -326,6 +410,16 @@ def benchmarks():
         "tokens": sorted({TOKEN_IDS[s.model] for s in SUBJECTS.values()}),
         "alignment": [f"{TOKEN_IDS[a]}--{TOKEN_IDS[b]}" for a, b in sorted(ALIGNED)],
         "activations": [f"{tokens}.{activations_name(layer)}" for tokens, layer in dumps],
+        "published_activations": [
+            f"{tokens}.{activations_name(layer)}"
+            for tokens, layer in sorted(
+                {
+                    (TOKEN_IDS[subject.model], subject.layer)
+                    for name in PUBLISHED
+                    for subject in (COMPARISONS[name].a, COMPARISONS[name].b)
+                }
+            )
+        ],
     }
     of_study = {
         "sae": saes,
@@ -335,6 +429,12 @@ def benchmarks():
         "correlation": COMPARISONS,
         "matching": COMPARISONS,
         "scores": COMPARISONS,
+        "rematching": REMATCHED,
+        "nulls": DETAILED,
+        "intervals": COMPARISONS,
+        "sensitivity": DETAILED,
+        "subspaces": IN_SUBSPACES,
+        "published": PUBLISHED,
     }
     once = ("calibration", "tables", "figures", "summary")
     return (
@@ -374,6 +474,7 @@ def rule_graph_shape():
             {study.dictionary_source(DICTIONARIES[s.dictionary]) for s in SUBJECTS.values()}
         ),
         "labels": bool(STUDY["selection"]["exclude_labels"] or STUDY["selection"]["shared_label"]),
+        "in detail": [bool(n) for n in (DETAILED, PUBLISHED, REMATCHED, IN_SUBSPACES)],
         "rules": _digest_of_rules(),
     }
 

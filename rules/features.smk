@@ -179,3 +179,34 @@ rule matching:
         code=code("matching"),
     script:
         "../scripts/matching.py"
+
+
+# The null of a matching: the same search among documents that do not correspond.
+rule rematching:
+    input:
+        a=compared("a", "<study>/features/{subject}.zarr"),
+        b=compared("b", "<study>/features/{subject}.zarr"),
+        alignment=compared_alignment,
+        correlation="<study>/correlations/{comparison}.zarr",
+    output:
+        directory("<study>/rematchings/{comparison}.zarr"),
+    log:
+        "<study>/logs/rematching/{comparison}.log",
+    benchmark:
+        "<study>/benchmarks/rematching/{comparison}.tsv"
+    wildcard_constraints:
+        comparison=any_of(REMATCHED),
+    conda:
+        "../envs/rematching.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=240,
+    params:
+        methods=SCORING["detail"]["methods"],
+        shifts=SCORING["detail"]["rematchings"],
+        refits=SCORING["detail"]["rematchings"],
+        seed=SEED,
+        code=code("rematching"),
+    script:
+        "../scripts/rematching.py"

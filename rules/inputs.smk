@@ -194,3 +194,36 @@ rule activations:
         code=code("activations"),
     script:
         "../scripts/activations.py"
+
+
+# What the source's code feeds its SAEs: another layer's output, special positions and padding kept.
+rule published_activations:
+    input:
+        corpus=CORPUS_FILE,
+        tokens="<shared>/tokens/{token_id}.zarr",
+        model=lambda wildcards: model_folder(MODEL_OF[wildcards.token_id]),
+    output:
+        directory(
+            "<shared>/published_activations/{token_id}/{hook}.{layer}.{dtype}.{batch_tokens}.zarr"
+        ),
+    log:
+        "<shared>/logs/published_activations/{token_id}.{hook}.{layer}.{dtype}.{batch_tokens}.log",
+    benchmark:
+        "<shared>/benchmarks/published_activations/{token_id}.{hook}.{layer}.{dtype}.{batch_tokens}.tsv"
+    wildcard_constraints:
+        token_id=any_of(TOKEN_IDS.values()),
+        hook="[a-z_]+",
+        dtype="[a-z0-9]+",
+        batch_tokens="[0-9]+",
+    conda:
+        "../envs/published_activations.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=120,
+        gpu_jobs=ON_GPU,
+    params:
+        model=lambda wildcards: MODEL_OF[wildcards.token_id],
+        code=code("published_activations"),
+    script:
+        "../scripts/published_activations.py"

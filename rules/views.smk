@@ -7,6 +7,12 @@ rule tables:
         quality=qualities(),
         matchings=of_comparisons("<study>/matchings/{comparison}.zarr"),
         scores="<study>/calibration.parquet",
+        nulls=of_comparisons("<study>/nulls/{comparison}.parquet", DETAILED),
+        subspace_nulls=of_comparisons("<study>/subspaces/{comparison}.nulls.parquet", IN_SUBSPACES),
+        intervals=of_comparisons("<study>/intervals/{comparison}.parquet"),
+        sensitivity=of_comparisons("<study>/sensitivity/{comparison}.parquet", DETAILED),
+        published=of_comparisons("<study>/published/{comparison}.parquet", PUBLISHED),
+        source=str(ROOT / "resources" / "published.json"),
         alignments=[alignment_store(a, b) for a, b in sorted(ALIGNED)],
         models=[model_folder(model) for model in MODELS],
     output:

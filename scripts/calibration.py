@@ -15,15 +15,23 @@ from universality.similarity.grids import corrected
 SIDES = ["kind", "model_a", "layer_a", "dictionary_a", "model_b", "layer_b", "dictionary_b"]
 
 rows, nulls = [], []
-for path, sides in zip(snakemake.input, snakemake.params.comparisons, strict=True):
+comparisons = {
+    name: {"comparison": name} | dict(zip([*SIDES, "permuted"], sides, strict=True))
+    for name, *sides in snakemake.params.comparisons
+}
+for path in snakemake.input.scores:
     scores = store.open_store(path, "scores")
     null = scores.read("null")
-    comparison = {"comparison": scores.attributes["comparison"]}
-    comparison |= dict(zip([*SIDES, "permuted"], sides, strict=True))
+    comparison = comparisons[scores.attributes["comparison"]]
     for row in scores.attributes["scores"]:
-        place = row.pop("null")
-        nulls.append(None if place is None else null[place])
-        rows.append(comparison | row)
+        draws = row.pop("draws")
+        nulls.append(None if draws is None else null[draws])
+        rows.append(comparison | {"subspace": "all"} | row)
+for path in snakemake.input.subspaces:
+    for row in pd.read_parquet(path).to_dict("records"):
+        draws = row.pop("draws")
+        nulls.append(None if draws is None else draws)
+        rows.append(comparisons[Path(path).stem] | row)
 table = corrected(pd.DataFrame(rows), nulls).drop(columns="permuted")
 with replacing(Path(snakemake.output[0])) as temporary:
     table.to_parquet(temporary, index=False)

@@ -5,20 +5,34 @@ import job
 job.start(snakemake)
 
 from universality import store
-from universality.similarity.comparison import scores
+from universality.features.aligned import aligned_rows
+from universality.features.coactivation import coactivation
+from universality.features.matrix import Features
+from universality.similarity.comparison import Coactivation, partners, scores
 
 options = snakemake.params
 matching = store.open_store(snakemake.input.matching, "matching")
-sides = [store.open_store(path, "features") for path in (snakemake.input.a, snakemake.input.b)]
-rows, nulls = scores(
+correlation = store.open_store(snakemake.input.correlation, "correlation")
+alignment = store.open_store(snakemake.input.alignment, "alignment")
+sides = Features(snakemake.input.a), Features(snakemake.input.b)
+
+heldout = aligned_rows(*sides, alignment)["heldout"]
+coactivations = []
+for side, rows, name in zip(sides, (heldout.a, heldout.b), "ab", strict=True):
+    participating = correlation.read(name)
+    coactivations.append(Coactivation(participating, coactivation(side, rows, participating)))
+found, nulls = scores(
     {name: matching.read(name) for name in matching.attributes["arrays"]},
     matching.attributes["methods"],
-    *(side.read("decoder") if "decoder" in side else None for side in sides),
+    tuple(side.store.read("decoder") if "decoder" in side.store else None for side in sides),
     options.metrics,
     options.permutations,
     options.seed,
+    tuple(coactivations),
+    options.detailed,
 )
-attributes = {"comparison": snakemake.wildcards.comparison, "scores": rows}
+found += partners(correlation.read("fit"), correlation.read("heldout"))
+attributes = {"comparison": snakemake.wildcards.comparison, "scores": found}
 store.write(snakemake.output[0], "scores", {"null": nulls}, attributes)
-for row in rows:
+for row in found:
     print(row)

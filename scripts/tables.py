@@ -12,27 +12,39 @@ import pandas as pd
 
 from universality import documents, store
 from universality.documents import SPLITS
-from universality.views import tables
+from universality.similarity import source_nulls
+from universality.views import assembly, tables
+from universality.views.positions import positions
 
 options = snakemake.params
 folder = Path(snakemake.output[0]).parent
 
-scores = pd.read_parquet(snakemake.input.scores)
-scores = scores.assign(protocol="calibrated", subspace="all", ci_low=np.nan, ci_high=np.nan)
-scores["reason"] = scores["reason"].replace("", None)
-
 SIDES = ["kind", "model_a", "layer_a", "dictionary_a", "model_b", "layer_b", "dictionary_b"]
+comparisons = {name: dict(zip(SIDES, sides, strict=True)) for name, *sides in options.comparisons}
+
+
+def collected(paths):
+    """Return the rows of one file for each comparison, with what names the comparison."""
+    frames = []
+    for path in paths:
+        name = Path(path).name.removesuffix(".parquet").removesuffix(".nulls")
+        frames.append(pd.read_parquet(path).assign(comparison=name, **comparisons[name]))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+intervals = collected(snakemake.input.intervals)
+published = collected(snakemake.input.published)
+scores = assembly.scores(pd.read_parquet(snakemake.input.scores), intervals, published)
+
 matches = []
-for path, (name, *sides) in zip(snakemake.input.matchings, options.comparisons, strict=True):
+for path in snakemake.input.matchings:
     matching = store.open_store(path, "matching")
-    methods = np.array(matching.attributes["methods"])
+    name, methods = matching.attributes["comparison"], np.array(matching.attributes["methods"])
     pairs = {
         column: matching.read(column) for column in tables.COLUMNS["matches"] if column in matching
     }
     pairs["method"] = methods[pairs["method"]]
-    matches.append(
-        pd.DataFrame({"comparison": name, **dict(zip(SIDES, sides, strict=True)), **pairs})
-    )
+    matches.append(pd.DataFrame({"comparison": name, **comparisons[name], **pairs}))
 
 n_documents = len(documents.read(Path(snakemake.input.corpus)))
 alignments = []
@@ -59,6 +71,14 @@ frames = {
     "saes": pd.DataFrame([json.loads(Path(path).read_text()) for path in snakemake.input.quality]),
     "matches": pd.concat(matches, ignore_index=True),
     "scores": scores,
+    "positions": positions(scores),
+    "nulls": collected([*snakemake.input.nulls, *snakemake.input.subspace_nulls]),
+    "intervals": intervals,
+    "sensitivity": collected(snakemake.input.sensitivity),
+    "published_vs_calibrated": published,
+    "source_nulls": pd.DataFrame(
+        source_nulls.table(json.loads(Path(snakemake.input.source).read_text()))
+    ),
     "alignments": pd.DataFrame(alignments),
     "models": pd.DataFrame(models).rename(columns={"depth": "layers"}),
 }

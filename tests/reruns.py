@@ -16,14 +16,21 @@ FILES = sorted(file.relative_to(SCRIPTS).as_posix() for file in SCRIPTS.rglob("*
 def after(*rules: str, **counts: int) -> dict[str, int]:
     """Return the jobs to do, by rule, when all jobs of `rules` rerun, with all that reads them.
 
-    `counts` corrects the number of jobs of a rule, where fewer than all of them rerun.
+    `counts` corrects the number of jobs of a rule, where fewer than all of them rerun, or none.
     """
     found: dict[str, int] = {}
     for first in rules:
         for rule in _readers(first) if first in JOBS else ():
             number = _FACTS["fewer"].get(first, {}).get(rule, JOBS[rule])
             found[rule] = max(number, found.get(rule, 0))
-    return found | counts
+    return {rule: number for rule, number in (found | counts).items() if number}
+
+
+def of_comparisons(n: int, detailed: int, cross: int) -> dict[str, int]:
+    """Return the jobs of n comparisons, of which some are looked at in detail, and some are cross."""
+    all_of_them = dict.fromkeys(("correlation", "matching", "scores", "intervals"), n)
+    in_detail = dict.fromkeys(("nulls", "sensitivity", "subspaces", "published"), detailed)
+    return all_of_them | in_detail | {"rematching": cross}
 
 
 def after_editing(file: str) -> dict[str, int]:

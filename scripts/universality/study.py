@@ -17,6 +17,7 @@ from typing import Any
 
 from universality.errors import StudyError
 from universality.schema import complete, listed, short
+from universality.score_names import RESERVED
 
 # What names a source, and the keys that must, or may, stand beside it.
 _MODEL_SOURCES: dict[str, tuple[set[str], set[str]]] = {
@@ -96,6 +97,10 @@ def resolve(config: Mapping[str, Any], schema: Mapping[str, Any], root: Path) ->
     _check_corpus(resolved["corpus"], root)
     _check_models(resolved["models"], root)
     _check_dictionaries(resolved["dictionaries"])
+    _check_scoring(resolved, schema)
+    for name, words in resolved["subspaces"]["categories"].items():
+        if isinstance(words, str):
+            _check_files(f"subspaces.categories.{name}", words, root)
     for subject in subjects(resolved).values():
         path = resolved["dictionaries"][subject.dictionary].get("path")
         for file in sae_files(path, subject, root) if path else ():
@@ -163,6 +168,28 @@ def dictionary_source(entry: Mapping[str, Any]) -> str:
     return next(kind for kind in _DICTIONARY_SOURCES if kind in entry)
 
 
+def metrics(config: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return (label, metric, options) of every score of a resolved configuration, in its order.
+
+    A list of `k` stands for one score for each, under the label with the number behind it.
+    """
+    found = []
+    for label, entry in config["scoring"]["metrics"].items():
+        options = {key: value for key, value in entry.items() if key != "metric"}
+        name = entry.get("metric", label)
+        if isinstance(options.get("k"), list):
+            found += [(f"{label}_{k}", name, options | {"k": k}) for k in options["k"]]
+        else:
+            found.append((label, name, options))
+    return found
+
+
+def category_files(config: Mapping[str, Any], root: Path) -> list[Path]:
+    """Return the files with the words of categories, in the order of the configuration."""
+    categories = config["subspaces"]["categories"].values()
+    return [find(words, root) for words in categories if isinstance(words, str)]
+
+
 def find(path: str, root: Path) -> Path:
     """Return the file or folder of a configuration's `path`: absolute, or relative to `root`."""
     return root / path
@@ -201,7 +228,7 @@ def local_files(config: Mapping[str, Any], root: Path) -> list[Path]:
     for subject in subjects(config).values():
         path = config["dictionaries"][subject.dictionary].get("path")
         found |= set(sae_files(path, subject, root) if path else ())
-    return sorted(found)
+    return sorted(found | set(category_files(config, root)))
 
 
 def _grid(config: Mapping[str, Any], entry: Mapping[str, Any], key: str) -> Iterator[Comparison]:
@@ -404,3 +431,41 @@ def _check_dictionaries(dictionaries: Mapping[str, Any]) -> None:
                 raise StudyError(
                     f"{key}.{kind}.k: {options['k']} active features of only {options['width']}"
                 )
+
+
+def _check_scoring(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
+    scoring, methods = config["scoring"], config["matching"]["methods"]
+    known = schema["properties"]["scoring"]["properties"]["metrics"]["properties"]
+    for label, entry in scoring["metrics"].items():
+        if label in known:
+            continue
+        key = f"scoring.metrics.{label}"
+        name = entry["metric"]
+        if not isinstance(name, str) or name not in known:
+            raise StudyError(f"{key}.metric: found {short(name)}; valid: {listed(known)}")
+        options = {option: value for option, value in entry.items() if option != "metric"}
+        try:
+            options = complete(options, known[name] | {"$defs": schema["$defs"]})
+        except StudyError as error:
+            raise StudyError(f"{key}: {str(error).removeprefix('the configuration: ')}") from None
+        scoring["metrics"][label] = {"metric": name, **options}
+    labels = [label for label, _, _ in metrics(config)]
+    for label in labels:
+        if labels.count(label) > 1 or label in RESERVED:
+            raise StudyError(
+                f"scoring.metrics: two scores would be called {short(label)}; rename one of them"
+            )
+    least, top = config["subspaces"]["min_words"], config["labels"]["top"]
+    if config["subspaces"]["categories"] and least > top:
+        raise StudyError(
+            f"subspaces.min_words: found {least}; a feature has at most labels.top = {top} words"
+        )
+    detail = scoring["detail"]
+    if "methods" not in detail:
+        detail["methods"] = ["hungarian"] if "hungarian" in methods else methods[:1]
+    for method in detail["methods"]:
+        if method not in methods:
+            raise StudyError(
+                f"scoring.detail.methods: {short(method)} is not among matching.methods "
+                f"({listed(methods)})"
+            )

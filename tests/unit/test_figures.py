@@ -11,7 +11,7 @@ from matplotlib.text import Text
 
 from universality.errors import StudyError
 from universality.views import cells, roles, style, tables
-from universality.views.figures import FIGURES, dag, grid, parse_dot, reduced, rule_graph
+from universality.views.figures import FIGURES, dag, draw, grid, parse_dot, reduced, rule_graph
 from universality.views.figures.correlation_distribution import LEVELS, quantiles
 
 PAIR = roles.Pair(example.A, "topk-s0", example.B, "topk-s0")
@@ -32,19 +32,22 @@ def _lines(ax: Axes) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def _hostile() -> dict[str, pd.DataFrame]:
     a, b = HOSTILE
-    names = {example.A: a, example.B: b}
-    scores, matches = (f(a=a, b=b, layers=HOSTILE) for f in (example.scores, example.matches))
-    return {
-        "scores": scores[scores["kind"] == "cross"],
-        "matches": matches[matches["kind"] == "cross"],
-        "saes": example.saes().replace(names),
+    names = {"a": a, "b": b, "layers": HOSTILE}
+    made = {name: make(**names) for name, make in example.DETAILS.items()}
+    categories = example.subspaces(**names, categories={"$_c$ <i>&": 20})
+    scores = pd.concat([example.scores(**names), categories])
+    return made | {
+        "scores": scores,
+        "matches": example.matches(**names),
+        "positions": example.positions(**names),
+        "saes": example.saes().replace({example.A: a, example.B: b}),
     }
 
 
 @pytest.mark.parametrize("metric", ["svcca", "rsa"])
 def test_grid_draws_the_scores_of_each_method(metric: str) -> None:
     scores = example.scores()
-    panels = _panels(FIGURES[f"grid_{metric}"]({"scores": scores}))
+    panels = _panels(draw(f"grid_{metric}", {"scores": scores}))
     assert [title.split("\n")[0] for title in panels] == sorted(example.METHODS)
     for title, ax in panels.items():
         method = title.split("\n")[0]
@@ -56,14 +59,14 @@ def test_grid_draws_the_scores_of_each_method(metric: str) -> None:
 
 
 def test_grid_annotates_value_null_and_p() -> None:
-    ax = _panels(FIGURES["grid_svcca"]({"scores": example.scores()}))["hungarian\nn = 700"]
+    ax = _panels(draw("grid_svcca", {"scores": example.scores()}))["hungarian\nn = 700"]
     at = {text.get_position(): text.get_text() for text in ax.texts}
     assert at[1, 1] == "0.22\nnull 0.085\np 0.001"
     assert at[0, 2] == "0.24\nnull 0.085\np 0.001"  # layer 4 of b, layer 21 of a
 
 
 def test_grid_hatches_a_refused_cell_and_says_why() -> None:
-    figure = FIGURES["grid_svcca"]({"scores": example.scores()})
+    figure = draw("grid_svcca", {"scores": example.scores()})
     ax = _panels(figure)["mutual_nearest\nn = 150 to 750"]
     (patch,) = ax.patches
     assert patch.get_hatch() == "////"
@@ -93,7 +96,7 @@ def test_grid_has_a_block_for_each_pair() -> None:
 
 
 def test_correlation_by_layer_draws_cross_ceilings_and_floors() -> None:
-    panels = _panels(FIGURES["correlation_by_layer"]({"scores": example.scores()}))
+    panels = _panels(draw("correlation_by_layer", {"scores": example.scores()}))
     assert list(panels) == ["layer 4 of b", "layer 8 of b", "layer 13 of b"]
     lines = _lines(panels["layer 8 of b"])
     x, y = lines["cross"]
@@ -108,13 +111,13 @@ def test_correlation_by_layer_draws_cross_ceilings_and_floors() -> None:
 
 
 def test_correlation_by_layer_has_one_legend_entry_per_role() -> None:
-    (legend,) = FIGURES["correlation_by_layer"]({"scores": example.scores()}).legends
+    (legend,) = draw("correlation_by_layer", {"scores": example.scores()}).legends
     assert [t.get_text() for t in legend.get_texts()] == [s.label for s in style.ROLES.values()]
 
 
 def test_distribution_draws_the_quantiles_of_each_role() -> None:
     matches = example.matches()
-    figure = FIGURES["correlation_distribution"]({"matches": matches})
+    figure = draw("correlation_distribution", {"matches": matches})
     (ax,) = figure.axes
     lines = _lines(ax)
     assert list(lines) == [
@@ -141,7 +144,7 @@ def test_quantiles_of_a_single_value() -> None:
 def test_sae_quality_draws_each_sae_and_marks_failures() -> None:
     saes = example.saes()
     saes.loc[0, "passed"] = False
-    figure = FIGURES["sae_quality"]({"saes": saes})
+    figure = draw("sae_quality", {"saes": saes})
     for ax, column in zip(figure.axes, ("fvu", "l0", "alive"), strict=True):
         drawn = np.concatenate([line.get_ydata() for line in ax.lines])
         np.testing.assert_allclose(np.sort(drawn), np.sort(saes[column]))
@@ -154,14 +157,17 @@ def test_sae_quality_draws_each_sae_and_marks_failures() -> None:
 
 def test_sae_quality_leaves_the_residual_basis_out() -> None:
     neurons = example.saes().head(1).assign(dictionary="neurons", l0=576.0, fvu=0.0)
-    figure = FIGURES["sae_quality"]({"saes": pd.concat([example.saes(), neurons])})
+    figure = draw("sae_quality", {"saes": pd.concat([example.saes(), neurons])})
     assert "neurons" not in " ".join(_texts(figure))
     assert max(line.get_ydata().max() for line in figure.axes[1].lines) == 32
 
 
-@pytest.mark.parametrize("name", FIGURES)
+NAMES = [*FIGURES, "grid_svcca", "grid_rsa", "grid_correlation_heldout"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_hostile_names_are_in_the_file_as_text(name: str, tmp_path) -> None:
-    style.save(FIGURES[name](_hostile()), tmp_path / name)
+    style.save(draw(name, _hostile()), tmp_path / name)
     svg = (tmp_path / f"{name}.svg").read_text()
     words = "".join(part.split("<")[0] for part in svg.split(">"))
     assert "$x_1$" in words
@@ -169,10 +175,10 @@ def test_hostile_names_are_in_the_file_as_text(name: str, tmp_path) -> None:
     assert "_b&amp;" in words
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", NAMES)
 def test_empty_tables_say_so(name: str) -> None:
     nothing = {table: tables.empty(table) for table in tables.COLUMNS}
-    (text,) = _texts(FIGURES[name](nothing))
+    (text,) = _texts(draw(name, nothing))
     assert text.startswith("The tables hold no")
 
 

@@ -21,16 +21,51 @@ def test_permutations_are_permutations_and_follow_the_generator():
     assert not np.array_equal(first[0], first[1])
 
 
-def test_more_permutations_begin_with_the_same_ones():
-    few = list(permutations(np.random.default_rng(7), 11, 5))
-    many = list(permutations(np.random.default_rng(7), 11, 9))
-    assert np.array_equal(few, many[:5])
+@pytest.mark.parametrize("m", [5, 128, 129, 300])
+def test_more_permutations_begin_with_the_same_ones(m):
+    few = list(permutations(np.random.default_rng(7), 11, m))
+    many = list(permutations(np.random.default_rng(7), 11, 400))
+    assert len(many) == 400
+    assert np.array_equal(few, many[:m])
 
 
 def test_every_permutation_is_equally_likely():
     drawn = [tuple(p) for p in permutations(np.random.default_rng(0), 4, 4800)]
     counts = [drawn.count(order) for order in orders(range(4))]
     assert chisquare(counts).pvalue > 0.001
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_smaller_permutations_of_the_same_stream_are_uniform_too(size):
+    drawn = [tuple(p) for p in permutations(np.random.default_rng(1), size, 4800)]
+    counts = [drawn.count(order) for order in orders(range(size))]
+    assert sum(counts) == 4800
+    assert size == 1 or chisquare(counts).pvalue > 0.001
+
+
+def cycles_without(permutation, n):
+    """Leave the items from n on out of their cycles: each item's successor is the next below n."""
+    shortened = []
+    for item in range(n):
+        successor = permutation[item]
+        while successor >= n:
+            successor = permutation[successor]
+        shortened.append(successor)
+    return shortened
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 39, 40])
+def test_a_smaller_draw_is_a_larger_one_without_its_last_items(n):
+    small = list(permutations(np.random.default_rng(7), n, 300))
+    large = permutations(np.random.default_rng(7), 40, 300)
+    assert [p.tolist() for p in small] == [cycles_without(p, n) for p in large]
+
+
+def test_draws_of_nearly_equal_n_share_nearly_all_pairings():
+    small = permutations(np.random.default_rng(3), 990, 50)
+    large = permutations(np.random.default_rng(3), 1000, 50)
+    shared = [int((p == q[:990]).sum()) for p, q in zip(small, large, strict=True)]
+    assert min(shared) >= 980
 
 
 @pytest.mark.parametrize(

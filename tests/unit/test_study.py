@@ -1,6 +1,7 @@
 """What a configuration means: defaults, subjects, comparisons, identities."""
 
 import copy
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,13 @@ def test_the_schema_lists_what_the_library_has() -> None:
     assert options["hook"]["enum"] == list(hooks.HOOKS)
     assert options["dtype"]["enum"] == list(activations.DTYPES)
     assert set(properties["scoring"]["properties"]["metrics"]["properties"]) == set(METRICS)
+    for name, metric in METRICS.items():
+        described = properties["scoring"]["properties"]["metrics"]["properties"][name]
+        if "$ref" in described:
+            described = SCHEMA["$defs"][described["$ref"].rsplit("/", 1)[1]]
+        taken = inspect.signature(metric).parameters.values()
+        options = {p.name: p.default for p in taken if p.kind is p.KEYWORD_ONLY}
+        assert {k: v["default"] for k, v in described["properties"].items()} == options, name
     methods = properties["matching"]["properties"]["methods"]
     assert methods["items"]["enum"] == methods["default"] == list(MATCHERS)
     train = properties["dictionaries"]["additionalProperties"]["properties"]["train"]
@@ -136,7 +144,15 @@ def test_defaults() -> None:
     assert resolved["matching"]["min_firings"] == 10
     assert resolved["matching"]["methods"][0] == "max_correlation"
     assert resolved["selection"]["exclude_labels"] == []
-    assert resolved["scoring"] == {"metrics": {"svcca": {"k": 10}}, "permutations": 1000}
+    assert resolved["scoring"] == {
+        "metrics": {"svcca": {"k": 10}},
+        "permutations": 1000,
+        "protocols": ["calibrated", "published"],
+        "detail": {"draws": 100, "rematchings": 19, "methods": ["hungarian"]},
+    }
+    assert len(resolved["published"]) == 11
+    assert all(resolved["published"].values())
+    assert resolved["subspaces"] == {"categories": {}, "min_words": 1, "min_pairs": 10}
     assert set(resolved) == set(SCHEMA["properties"]) - {"pathvars"}
 
 
@@ -376,3 +392,69 @@ def test_a_gguf_file_needs_its_depth(tiny: dict[str, Any], tmp_path: Path) -> No
         resolve(tiny)
     tiny["models"]["neox"]["depth"] = 4
     resolve(tiny)
+
+
+def scored(metrics: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    config = yaml.safe_load((ROOT / "studies/tiny.yaml").read_text())
+    config["scoring"]["metrics"] = metrics
+    return resolve(config | changes)
+
+
+def test_a_metric_under_a_name_of_its_own_and_one_score_for_each_k() -> None:
+    config = scored(
+        {"mine": {"metric": "rsa", "inside": "cosine"}, "mutual_knn": {"k": [5, 2]}, "svcca": {}}
+    )
+    assert study.metrics(config) == [
+        ("svcca", "svcca", {"k": 10}),
+        ("mutual_knn_5", "mutual_knn", {"k": 5, "distance": "cosine"}),
+        ("mutual_knn_2", "mutual_knn", {"k": 2, "distance": "cosine"}),
+        ("mine", "rsa", {"inside": "cosine", "outside": "spearman"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        ({"mine": {"metric": "rsb"}}, r"scoring.metrics.mine.metric: found 'rsb'; valid: svcca, "),
+        ({"mine": {"metric": "rsa", "k": 3}}, r"scoring.metrics.mine: unknown key 'k'; valid: ins"),
+        ({"mine": {"metric": "svcca", "k": 0}}, r"scoring.metrics.mine: k: found 0, expected at"),
+        ({"mine": {}}, r"scoring.metrics.mine: missing key 'metric'"),
+        (
+            {"mutual_knn": {"k": [5]}, "mutual_knn_5": {"metric": "rsa"}},
+            r"scoring.metrics: two scores would be called 'mutual_knn_5'; rename one of them",
+        ),
+        ({"activation_cka": {"metric": "cka"}}, r"two scores would be called 'activation_cka'"),
+    ],
+)
+def test_metrics_that_cannot_be(metrics: dict[str, Any], message: str) -> None:
+    with pytest.raises(StudyError, match=message):
+        scored(metrics)
+
+
+def test_details_are_for_matchings_that_there_are() -> None:
+    matching = {"methods": ["one_to_one", "mutual_nearest"]}
+    assert scored({"rsa": {}}, matching=matching)["scoring"]["detail"]["methods"] == ["one_to_one"]
+    with pytest.raises(StudyError, match=r"detail.methods: 'hungarian' is not among matching.meth"):
+        scored(
+            {},
+            matching=matching,
+            scoring={"metrics": {"rsa": {}}, "detail": {"methods": ["hungarian"]}},
+        )
+
+
+def test_a_feature_has_no_more_words_than_labels() -> None:
+    subspaces = {"categories": {"A": ["x"]}, "min_words": 4}
+    assert scored({"rsa": {}}, subspaces=subspaces)
+    with pytest.raises(StudyError, match=r"subspaces.min_words: found 4; .* labels.top = 3"):
+        scored({"rsa": {}}, subspaces=subspaces, labels={"top": 3})
+
+
+def test_words_of_categories_are_local_files() -> None:
+    config = yaml.safe_load((ROOT / "studies/tiny.yaml").read_text())
+    config["subspaces"]["categories"] = {"A": "resources/categories/time.txt", "B": ["x"]}
+    assert ROOT / "resources/categories/time.txt" in study.local_files(resolve(config), ROOT)
+    config["subspaces"]["categories"]["A"] = "resources/none.txt"
+    with pytest.raises(
+        StudyError, match=r"categories.A: no file is at 'resources/none.txt'"
+    ):
+        resolve(config)

@@ -1,4 +1,4 @@
-"""The sentences and the page say what the tables say, and nothing else."""
+"""The sentences and the page say what the tables say, and nothing else: scores, SAEs, gaps."""
 
 import html
 import re
@@ -13,8 +13,10 @@ PAIR = roles.Pair(example.A, "topk-s0", example.B, "topk-s0")
 
 
 def _with(**changed: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the example's tables, those of details empty, with some changed."""
+    made = {name: tables.empty(name) for name in tables.COLUMNS}
     names = {"scores", "saes", "alignments", "models"} - changed.keys()
-    return {name: example.TABLES[name]() for name in names} | changed
+    return made | {name: example.TABLES[name]() for name in names} | changed
 
 
 def test_cells_put_ceilings_and_floors_of_the_same_layers_beside_the_cross() -> None:
@@ -47,6 +49,23 @@ def test_rows_that_name_the_models_the_other_way_round_are_turned() -> None:
         )
 
 
+def test_cross_rows_of_the_turned_pair_stay_where_they_are() -> None:
+    scores = example.scores()
+    layers = {example.B: (4,), example.A: (7,)}
+    other = example.scores(a=example.B, b=example.A, layers=layers)
+    both = pd.concat([scores, other[other["kind"] == "cross"]])
+    assert roles.cross_pairs(both) == [roles.Pair(example.B, "topk-s0", example.A, "topk-s0"), PAIR]
+    pd.testing.assert_frame_equal(
+        cells.cells(both, PAIR, "rsa", "hungarian"), cells.cells(scores, PAIR, "rsa", "hungarian")
+    )
+
+
+def test_cells_give_the_ends_of_the_intervals_beside_the_cross() -> None:
+    grid = cells.cells(example.scores(), PAIR, "rsa", "hungarian", "ci_low")
+    assert grid["ceiling a"].tolist() == [0.18] * 9
+    assert grid["value"].tolist()[0] == 0.07
+
+
 def test_published_rows_and_subspaces_do_not_enter() -> None:
     scores = example.scores()
     other = pd.concat(
@@ -57,7 +76,10 @@ def test_published_rows_and_subspaces_do_not_enter() -> None:
             scores[scores["metric"] == "correlation_heldout"].assign(filter="kept", value=0.9),
         ]
     )
-    assert summary.answers(_with(scores=other)) == summary.answers(_with())
+    answers = summary.answers(_with(scores=other))
+    (of_categories,) = [a for a in answers if a.startswith("More alike")]
+    assert "emotion at 9 of 9 cells" in of_categories
+    assert [a for a in answers if a != of_categories] == summary.answers(_with())
 
 
 def test_answers_give_the_means_beside_ceilings_floors_and_null() -> None:
@@ -75,8 +97,9 @@ def test_answers_give_the_means_beside_ceilings_floors_and_null() -> None:
     ):
         assert part in correlation
     assert "null" not in correlation
-    assert "null 0.000, 9 of 9 tested cells with q <= 0.05" in rsa
-    assert "null 0.085, 9 of 9 tested cells with q <= 0.05" in svcca
+    above = "above it 9 of 9 cells by q <= 0.05 and 9 by max-T p <= 0.05"
+    assert f"null of random pairings 0.000, {above}" in rsa
+    assert f"null of random pairings 0.085, {above}" in svcca
     assert "layer 21 of smollm2-135m and layer 4 of gemma3-270m, 0.468" in best
 
 
@@ -84,7 +107,9 @@ def test_answers_count_the_cells_that_are_significant() -> None:
     scores = example.scores()
     rsa = (scores["metric"] == "rsa") & (scores["kind"] == "cross") & (scores["layer_a"] == 7)
     scores.loc[rsa, "q_bh"] = 0.051
-    assert "6 of 9 tested cells" in summary.answers(_with(scores=scores))[1]
+    scores.loc[rsa & (scores["layer_b"] == 4), "p_maxt"] = 0.051
+    answer = summary.answers(_with(scores=scores))[1]
+    assert "above it 6 of 9 cells by q <= 0.05 and 8 by max-T p <= 0.05" in answer
 
 
 def test_without_ceilings_or_floors_none_is_claimed() -> None:
@@ -111,7 +136,7 @@ def test_reasons_that_differ_in_numbers_only_are_one() -> None:
     answers = summary.answers(_with(scores=scores))
     assert answers[1].endswith("refused in each of 9 cross cells.")
     assert any(
-        gap.startswith("Refused: RSA of 45 cross matchings") and gap.endswith("n = … is below ….")
+        gap.startswith("Refused: RSA of 45 cross matchings") and gap.endswith("n = … is below 3.")
         for gap in summary.unresolved(_with(scores=scores))
     )
 
@@ -177,13 +202,13 @@ def test_empty_tables_give_a_page() -> None:
 
 
 def test_a_geometry_of_few_pairs_is_not_read_beside_one_of_many() -> None:
-    tables = {name: make() for name, make in example.TABLES.items()}
-    scores = tables["scores"]
+    made = _with()
+    scores = made["scores"]
     random = scores["model_a"].str.endswith("-random") & (scores["metric"] == "rsa")
     scores.loc[random, ["n", "value"]] = 21, 0.23
-    answer = next(a for a in summary.answers(tables) if a.startswith("RSA"))
+    answer = next(a for a in summary.answers(made) if a.startswith("RSA"))
     assert "re-initialised" not in answer
-    said = [s for s in summary.unresolved(tables) if s.startswith("RSA of the re-initialised")]
+    said = [s for s in summary.unresolved(made) if s.startswith("RSA of the re-initialised")]
     assert "stands on 21 kept pairs, too few to be read beside the 7" in said[0]
-    correlation = next(a for a in summary.answers(tables) if a.startswith("Mean held-out"))
+    correlation = next(a for a in summary.answers(made) if a.startswith("Mean held-out"))
     assert "floor of re-initialised model 0.011" in correlation

@@ -1,12 +1,16 @@
-"""SVCCA against known answers and two other ways to compute it."""
+"""SVCCA against known answers, two other ways to compute it, and scikit-learn."""
 
 import numpy as np
 import pytest
 from scipy.linalg import eigh, subspace_angles
 from scipy.stats import ortho_group
+from sklearn.cross_decomposition import CCA
+from sklearn.decomposition import PCA
 
 from universality.errors import StudyError
 from universality.similarity.metrics import Refused, Svcca
+from universality.similarity.metrics import svcca as module
+from universality.similarity.metrics.components import leading
 from universality.similarity.nulls import permutations
 
 N = 300
@@ -41,6 +45,15 @@ def test_equals_cca_as_a_generalised_eigenproblem(sides, k):
     between = x.T @ y
     squared = eigh(between @ np.linalg.solve(y.T @ y, between.T), x.T @ x, eigvals_only=True)
     assert Svcca(*sides, k=k).value() == pytest.approx(np.sqrt(squared).mean(), abs=1e-10)
+
+
+@pytest.mark.parametrize("k", [1, 3, 6])
+def test_equals_scikit_learn(sides, k):
+    x, y = (PCA(k).fit_transform(side) for side in sides)
+    cca = CCA(n_components=k, scale=False, max_iter=100_000, tol=1e-14).fit(x, y)
+    along_x, along_y = cca.transform(x, y)
+    correlations = [np.corrcoef(along_x[:, i], along_y[:, i])[0, 1] for i in range(k)]
+    assert Svcca(*sides, k=k).value() == pytest.approx(np.mean(correlations), abs=1e-6)
 
 
 def test_with_one_component_it_is_the_correlation_of_the_first_components(sides):
@@ -123,5 +136,26 @@ def test_refuses_when_the_leading_components_are_not_defined(sides):
 
 @pytest.mark.parametrize("k", [0, -1, 2.5, "10", True, None])
 def test_k_must_be_a_whole_number(sides, k):
-    with pytest.raises(StudyError, match="svcca: k must be a whole number of at least 1, found"):
+    with pytest.raises(
+        StudyError, match="metric svcca: k must be a whole number of at least 1, found"
+    ):
         Svcca(*sides, k=k)
+
+
+def test_the_components_are_those_of_the_svd_whichever_side_is_longer(sides):
+    for matrix in (sides[0], sides[0][:25].T @ sides[1][:25]):
+        for shape in (matrix, matrix.T):
+            u, s, _ = np.linalg.svd(shape - shape.mean(axis=0), full_matrices=False)
+            found, weights = leading(shape, 6, "a", "svcca")
+            assert abs(u[:, :6].T @ found) == pytest.approx(np.eye(6), abs=1e-9)
+            assert found.T @ found == pytest.approx(np.eye(6), abs=1e-12)
+            assert weights / weights[0] == pytest.approx(s[:6] / s[0], abs=1e-12)
+
+
+def test_many_permutations_go_in_batches(sides, monkeypatch):
+    orders = list(permutations(np.random.default_rng(0), N, 11))
+    metric = Svcca(*sides)
+    one_by_one = [metric.permuted(order) for order in orders]
+    for batch in (1, 4 * N * 10, 10**9):
+        monkeypatch.setattr(module, "BATCH", batch)
+        assert metric.null(iter(orders)) == pytest.approx(one_by_one, abs=1e-14)

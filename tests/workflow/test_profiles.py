@@ -12,7 +12,14 @@ import yaml
 from checkouts import ROOT, Checkout
 
 HERE = {"all", "dag", "report"}  # run beside Snakemake
-ON_GPU = {"activations", "sae", "sae_quality", "features"}
+ON_GPU = {
+    "activations",
+    "sae",
+    "sae_quality",
+    "features",
+    "published_activations",
+    "published",
+}
 
 
 def profile(name: str) -> dict:
@@ -47,7 +54,7 @@ def test_each_job_asks_for_memory_and_time(fresh: Callable[[], Checkout]) -> Non
     copy = fresh()
     first = planned(copy, "--workflow-profile", "profiles/slurm")
     second = planned(copy, "--workflow-profile", "profiles/slurm", "--attempt", "2")
-    assert len(first) >= 16
+    assert len(first) >= 22
     for rule, jobs in first.items():
         for job, again in zip(jobs, second[rule], strict=True):
             assert int(job["mem_mb"]) >= 200, rule

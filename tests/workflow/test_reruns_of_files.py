@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from checkouts import Checkout
-from dry_runs import configured, planned, replaced
+from dry_runs import configured, dry_run, planned, replaced
 from reruns import JOBS, after
 
 PAIR = "llama.2.topk-s0--neox.3.topk-s0"
@@ -25,10 +25,28 @@ OUTPUTS: dict[str, dict[str, int]] = {
     "tiny/quality/llama.2.topk-s0.json": {},
     "tiny/features/llama.2.topk-s0.zarr": {},
     # Of the subject in three comparisons.
-    "tiny/labels/llama.2.topk-s0.parquet": after("labels", labels=1, matching=3, scores=3),
+    "tiny/labels/llama.2.topk-s0.parquet": after(
+        "labels",
+        labels=1,
+        matching=3,
+        scores=3,
+        intervals=3,
+        nulls=2,
+        sensitivity=2,
+        subspaces=2,
+        published=2,
+    ),
     f"tiny/correlations/{PAIR}.zarr": {},
     f"tiny/matchings/{PAIR}.zarr": {},
     f"tiny/scores/{PAIR}.zarr": {},
+    "shared/published_activations/llama-*/resid_post.2.*.zarr": {},
+    f"tiny/rematchings/{PAIR}.zarr": {},
+    f"tiny/nulls/{PAIR}.parquet": {},
+    f"tiny/intervals/{PAIR}.parquet": {},
+    f"tiny/sensitivity/{PAIR}.parquet": {},
+    f"tiny/subspaces/{PAIR}.parquet": {},
+    f"tiny/subspaces/{PAIR}.nulls.parquet": {},
+    f"tiny/published/{PAIR}.parquet": {},
     "tiny/calibration.parquet": {},
     "tiny/tables/scores.csv": after("tables"),
     "tiny/tables/matches.parquet": after("tables"),
@@ -100,9 +118,17 @@ def test_a_deleted_intermediate_that_is_needed_is_made_first(scratch: Checkout) 
     config = configured(scratch, lambda config: config["scoring"].update(permutations=199))
     with deleted(one(scratch, "tiny/features/neox.3.neurons.zarr")):
         # Made again, it is newer than its labels and correlation.
-        assert planned(scratch, config=config) == after("labels", labels=1, matching=1) | {
-            "features": 1, "correlation": 1, "scores": 5,
-        }  # fmt: skip
+        assert planned(scratch, config=config) == after(
+            "labels",
+            labels=1,
+            features=1,
+            correlation=1,
+            matching=1,
+            scores=5,
+            intervals=1,
+            nulls=0,
+            sensitivity=0,
+        )
 
 
 def test_everything_deleted_reruns_everything(scratch: Checkout) -> None:
@@ -127,8 +153,30 @@ def test_a_file_of_a_model_with_other_content(scratch: Checkout) -> None:
     path = scratch.root / "resources/tiny/llama/config.json"
     with replaced(path, path.read_bytes() + b"\n"):
         assert planned(scratch) == after(
-            "model", model=1, tokens=1, activations=2, sae=3, sae_quality=3, features=4, labels=4
+            "model",
+            model=1,
+            tokens=1,
+            activations=2,
+            published_activations=2,
+            sae=3,
+            sae_quality=3,
+            features=4,
+            labels=4,
         )
+
+
+def test_a_file_of_words_of_a_category(scratch: Checkout) -> None:
+    words = scratch.root / "words.txt"
+    words.write_text("old\ngirl\n")
+
+    def change(config: dict) -> None:
+        config["subspaces"]["categories"]["Tales"] = "words.txt"
+
+    config = configured(scratch, change)
+    assert planned(scratch, config=config) == after("subspaces")
+    # Edited as an input that exists: the content counts.
+    assert "words.txt" in dry_run(scratch, config=config)
+    words.unlink()
 
 
 def test_a_store_whose_content_changed_is_not_seen(scratch: Checkout) -> None:

@@ -7,16 +7,12 @@ import pytest
 
 from checkouts import Checkout
 from dry_runs import CONFIG, configured, planned, replaced
-from reruns import after
+from reruns import after, of_comparisons
 
 Config = dict[str, Any]
 
 # One subject less or more concerns one job of each of these rules.
 ONE_SUBJECT = {"sae": 1, "sae_quality": 1, "features": 1, "labels": 1}
-
-
-def comparisons(n: int) -> dict[str, int]:
-    return {"correlation": n, "matching": n, "scores": n}
 
 
 def update(*path: str | int, **values: Any) -> Callable[[Config], None]:
@@ -58,21 +54,30 @@ CASES: dict[str, tuple[Callable[[Config], None], dict[str, int]]] = {
     # What is compared. The new layer meets both layers of llama, and permuted rows.
     "layer added": (
         update("models", "neox", layers=[3, 4]),
-        after("activations", activations=1, **ONE_SUBJECT, **comparisons(3)),
+        after("activations", activations=1, **ONE_SUBJECT, **of_comparisons(3, 2, 2))
+        | {"published_activations": 1},
     ),
     "model added": (
         with_a_third_model,
-        after("model", model=1, tokens=1, alignment=1, activations=1, **ONE_SUBJECT)
-        | comparisons(1),
+        after(
+            "model",
+            model=1,
+            tokens=1,
+            alignment=1,
+            activations=1,
+            published_activations=1,
+            **ONE_SUBJECT,
+            **of_comparisons(1, 1, 1),
+        ),
     ),
     "model removed": (without_neox, after("calibration", "dag")),
     "comparison with a new subject added": (
         compare_other_seeds_of_layer_1,
-        after("sae", **ONE_SUBJECT, **comparisons(1)),
+        after("sae", **ONE_SUBJECT, **of_comparisons(1, 1, 0)),
     ),
     "comparison of known subjects added": (
         permute_layer_1,
-        after("correlation", **comparisons(1)),
+        after("correlation", **of_comparisons(1, 0, 0)),
     ),
     "comparison removed": (lambda config: config["comparisons"].pop(), after("calibration")),
     "seed": (update(seed=2), after("corpus", "model")),
@@ -90,22 +95,41 @@ CASES: dict[str, tuple[Callable[[Config], None], dict[str, int]]] = {
     "max_tokens": (update("corpus", max_tokens=30), after("tokens")),
     "bos of neox": (
         lambda config: config["models"]["neox"].pop("bos"),
-        after("tokens", tokens=1, alignment=1, activations=1, sae=1, sae_quality=1)
-        | {"features": 2, "labels": 2, **comparisons(4)},
+        after(
+            "tokens",
+            tokens=1,
+            alignment=1,
+            activations=1,
+            published_activations=1,
+            sae=1,
+            sae_quality=1,
+            features=2,
+            labels=2,
+            **of_comparisons(4, 2, 2),
+        ),
     ),
     # Activations.
-    "hook": (update("activations", hook="mlp_out"), after("activations")),
-    "dtype": (update("activations", dtype="bfloat16"), after("activations")),
-    "batch_tokens": (update("activations", batch_tokens=2048), after("activations")),
+    "hook": (
+        update("activations", hook="mlp_out"),
+        after("activations", "published_activations"),
+    ),
+    "dtype": (
+        update("activations", dtype="bfloat16"),
+        after("activations", "published_activations"),
+    ),
+    "batch_tokens": (
+        update("activations", batch_tokens=2048),
+        after("activations", "published_activations"),
+    ),
     "massive_norm": (update("activations", massive_norm=6), after("sae", "features")),
     # Dictionaries.
     "width of one SAE seed": (
         update("dictionaries", "topk-s1", "train", width=80),
-        after("sae", **ONE_SUBJECT, **comparisons(1)),
+        after("sae", **ONE_SUBJECT, **of_comparisons(1, 1, 0)),
     ),
     "width of the other": (
         update("dictionaries", "topk-s0", "train", width=80),
-        after("sae", sae=3, sae_quality=3, features=3, labels=3, **comparisons(4)),
+        after("sae", sae=3, sae_quality=3, features=3, labels=3, **of_comparisons(4, 3, 2)),
     ),
     "epochs of all": (
         lambda config: [
@@ -115,31 +139,69 @@ CASES: dict[str, tuple[Callable[[Config], None], dict[str, int]]] = {
     ),
     "SAE seed": (
         update("dictionaries", "topk-s1", seed=2),
-        after("sae", **ONE_SUBJECT, **comparisons(1)),
+        after("sae", **ONE_SUBJECT, **of_comparisons(1, 1, 0)),
     ),
     "a random dictionary in place of neurons": (
         update("dictionaries", neurons={"random": {"width": 64, "k": 8}, "seed": 0}),
-        after("sae", "dag", sae=2, sae_quality=2, features=2, labels=2, **comparisons(1)),
+        after("sae", "dag", sae=2, sae_quality=2, features=2, labels=2, **of_comparisons(1, 0, 0)),
     ),
     "gate": (update("gate", max_fvu=0.8), after("sae_quality")),
     "gate.on_failure": (update("gate", on_failure="continue"), after("sae_quality")),
     # Labels reach matchings, since a label is excluded.
     "labels.top": (update("labels", top=6), after("labels")),
-    "exclude_labels": (update("selection", exclude_labels=["the"]), after("matching")),
-    "exclude_labels off": (update("selection", exclude_labels=[]), after("matching", "dag")),
-    "shared_label": (update("selection", shared_label=True), after("matching")),
-    "min_correlation": (update("selection", min_correlation=0.06), after("matching")),
+    "exclude_labels": (
+        update("selection", exclude_labels=["the"]),
+        after("matching", "published"),
+    ),
+    "exclude_labels off": (
+        update("selection", exclude_labels=[]),
+        after("matching", "published", "dag"),
+    ),
+    "shared_label": (update("selection", shared_label=True), after("matching", "published")),
+    "min_correlation": (
+        update("selection", min_correlation=0.06),
+        after("matching", "published"),
+    ),
     # Matching and scoring.
     "min_firings": (update("matching", min_firings=6), after("correlation")),
     "min_documents": (update("matching", min_documents=4), after("correlation")),
     "min_firings and min_documents swapped": (swap_thresholds, after("correlation")),
     "method": (update("matching", methods=["hungarian"]), after("matching")),
-    "permutations": (update("scoring", permutations=199), after("scores")),
-    "metric": (update("scoring", metrics={"rsa": {}}), after("scores")),
+    "permutations": (
+        update("scoring", permutations=199),
+        after("scores", "subspaces", "published"),
+    ),
+    # The published protocol ends with the study's own svcca.
+    "metric": (
+        update("scoring", metrics={"rsa": {}, "svcca": {"k": 2}}),
+        after("scores", "nulls", "intervals", "sensitivity", "subspaces"),
+    ),
     "metric's option": (
         update("scoring", metrics={"svcca": {"k": 3}, "rsa": {}}),
-        after("scores"),
+        after("scores", "nulls", "intervals", "sensitivity", "subspaces", "published"),
     ),
+    "draws": (
+        update("scoring", "detail", draws=30),
+        after("nulls", "intervals", "subspaces"),
+    ),
+    "rematchings": (update("scoring", "detail", rematchings=6), after("rematching")),
+    "no rematchings": (
+        update("scoring", "detail", rematchings=0),
+        after("nulls", "intervals", "dag", nulls=2, intervals=2),
+    ),
+    "matchings looked at in detail": (
+        update("scoring", "detail", methods=["one_to_one"]),
+        after("scores", "rematching", "sensitivity", "subspaces", "nulls", "intervals"),
+    ),
+    "only calibrated": (update("scoring", protocols=["calibrated"]), after("tables", "dag")),
+    "a choice of the published protocol": (
+        update(published={"pre_activations": False}),
+        after("published"),
+    ),
+    "a category": (update("subspaces", "categories", New=["the"]), after("subspaces")),
+    "words of a category": (update("subspaces", "categories", Tales=["a"]), after("subspaces")),
+    "no categories": (lambda config: config.pop("subspaces"), after("calibration", "dag")),
+    "min_words": (update("subspaces", min_words=2), after("subspaces")),
 }
 
 
@@ -160,7 +222,7 @@ def all_backwards(config: Config) -> None:
     turned = backwards(config)
     config.clear()
     config.update(turned)
-    assert next(iter(config)) == "scoring"
+    assert next(iter(config)) == "subspaces"
 
 
 SAME = {

@@ -60,8 +60,13 @@ def test_tables_keep_the_contract_in_both_formats(tiny: Checkout, name: str) -> 
 def test_table_rows(tiny: Checkout) -> None:
     scores = table(tiny, "scores")
     assert scores["comparison"].nunique() == 5
-    # Per comparison and method: two correlations, unfiltered and filtered, and two metrics.
-    assert scores.groupby(["comparison", "method"]).size().eq(6).all()
+    # Per comparison and method: two correlations, unfiltered and filtered, three quantiles and four
+    # shares of the held-out one, and five metrics; co-activation for hungarian, and for each side
+    # the features with a partner.
+    calibrated = scores.query("protocol == 'calibrated' and subspace == 'all'")
+    size = calibrated.groupby(["comparison", "method"]).size()
+    more = {"hungarian": 2, "max_correlation": 4, "max_correlation_reverse": 4}
+    assert all(n == 16 + more.get(method, 0) for (_, method), n in size.items())
     assert set(scores["kind"]) == {"cross", "ceiling", "floor"}
     assert len(table(tiny, "saes")) == 4
     assert scores.loc[scores["value"].isna(), "reason"].notna().all()
@@ -128,7 +133,9 @@ def test_scores_are_those_of_independent_code(tiny: Checkout) -> None:
     matches = table(tiny, "matches").query(
         "comparison == @CROSS and method == 'hungarian' and kept"
     )
-    scores = table(tiny, "scores").query("comparison == @CROSS and method == 'hungarian'")
+    scores = table(tiny, "scores").query(
+        "comparison == @CROSS and method == 'hungarian' and subspace == 'all'"
+    )
     value = scores.query("filter == 'kept'").set_index("metric")["value"]
     decoders = [
         store.open_store(tiny.study / "features" / f"{subject}.zarr", "features").read("decoder")
@@ -197,7 +204,7 @@ def test_another_number_of_threads_agrees(finished: Checkout, tiny: Checkout) ->
     set_threads = ["--set-threads", "sae=2", "activations=2", "--cores", "2"]
     done = finished.snakemake(*set_threads, "--forcerun", "activations")
     assert done.returncode == 0, done.stderr[-5000:]
-    keys = ["comparison", "method", "filter", "metric"]
+    keys = tables.KEYS["scores"]
     before, after = (
         table(run, "scores").set_index(keys)["value"].dropna() for run in (tiny, finished)
     )

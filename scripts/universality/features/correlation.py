@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
-from universality import seeds, store
-from universality.documents import SPLITS
+from universality import store
+from universality.features.aligned import aligned_rows, row_order
 from universality.features.matrix import Features
 from universality.features.statistics import Matrix, Statistics
 
@@ -33,8 +33,8 @@ def pearson(a: Matrix, b: Matrix, block: int = _BLOCK) -> Iterator[tuple[slice, 
     Yields:
         Correlations in [-1, 1], float64 [block, F_b]; NaN where a column is constant.
     """
-    mean_a, sd_a = _moments(a)
-    mean_b, sd_b = _moments(b)
+    mean_a, sd_a = column_moments(a)
+    mean_b, sd_b = column_moments(b)
     n = max(a.shape[0], 1)
     # A dense side is centred before the product (one side is enough), so that no large offset has
     # to cancel afterwards; a sparse side stays sparse.
@@ -76,23 +76,18 @@ def correlate(
     Arrays: `a[F]`, `b[G]` the participating features, `fit[F, G]` correlations on the match split,
     `heldout[F, G]` on the held-out split (float32), `rows[splits]` the number of rows.
     """
-    row_a, row_b = alignment.read("row_a"), alignment.read("row_b")
-    kept = a.usable[row_a] & b.usable[row_b]
-    row_a, row_b = row_a[kept], row_b[kept]
-    document, split = alignment.read("document")[kept], alignment.read("split")[kept]
     counts = (Statistics(a.n_features), Statistics(b.n_features))
     halves: dict[str, tuple[Matrix, Matrix]] = {}
-    for number, name in enumerate(SPLITS):
-        rows = np.flatnonzero(split == number)
-        sides = a.rows(row_a[rows]), b.rows(row_b[rows])
+    for number, (name, rows) in enumerate(aligned_rows(a, b, alignment).items()):
+        sides = a.rows(rows.a), b.rows(rows.b)
         for statistics, values in zip(counts, sides, strict=True):
-            statistics.update(values, document[rows], split[rows])
+            statistics.update(values, rows.document, np.full(len(rows.document), number))
         if name != "train":
             halves[name] = sides
     chosen = [
         np.flatnonzero(
             statistics.participates(min_firings, min_documents)
-            & np.logical_and.reduce([_moments(sides[i])[1] > 0 for sides in halves.values()])
+            & np.logical_and.reduce([column_moments(sides[i])[1] > 0 for sides in halves.values()])
         )
         for i, statistics in enumerate(counts)
     ]
@@ -105,14 +100,13 @@ def correlate(
                 values[:, features] for values, features in zip(halves[name], chosen, strict=True)
             )
             if permute_rows is not None:
-                order = seeds.generator(permute_rows, "permuted rows", name)
-                right = right[order.permutation(right.shape[0])]
+                right = right[row_order(right.shape[0], name, permute_rows)]
             matrix = writer.reserve(stored, (len(chosen[0]), len(chosen[1])), np.float32)
             for part, r in pearson(left, right):
                 matrix[part] = r.astype(np.float32)
 
 
-def _moments(values: Matrix) -> tuple[Float[np.ndarray, "F"], Float[np.ndarray, "F"]]:
+def column_moments(values: Matrix) -> tuple[Float[np.ndarray, "F"], Float[np.ndarray, "F"]]:
     """Return mean and standard deviation (0 for a constant column) of each column in float64."""
     n = max(values.shape[0], 1)
     if not sparse.issparse(values):

@@ -63,19 +63,46 @@ class Sae:
     def encode(self, x: Float[torch.Tensor, "n d_in"]) -> Float[torch.Tensor, "n d_sae"]:
         """Return the features of raw activations, dense."""
         p = self.arrays
-        centred = x - p["b_dec"] if self.config["apply_b_dec_to_input"] else x
         if self.config["architecture"] == "gated":
+            centred = self._centred(x)
             gate = centred @ p["W_enc"] + p["b_gate"] > 0
             return gate * torch.relu(centred @ (p["W_enc"] * p["r_mag"].exp()) + p["b_mag"])
-        pre = centred @ p["W_enc"] + p["b_enc"]
+        pre = self._linear(x)
         if self.config["architecture"] == "jumprelu":
             return torch.relu(pre) * (pre > p["threshold"])
         if self.config["architecture"] == "standard":
             return torch.relu(pre)
-        if self.config["rescale_acts_by_decoder_norm"]:
-            pre = pre * p["W_dec"].norm(dim=1)
         top = pre.topk(self.config["k"], dim=1)
         return torch.zeros_like(pre).scatter_(1, top.indices, torch.relu(top.values))
+
+    def pre_activations(self, x: Float[torch.Tensor, "n d_in"]) -> Float[torch.Tensor, "n d_sae"]:
+        """Return the features before TopK: relu of all pre-activations, not of the k largest.
+
+        Other architectures have no such step: their features are returned.
+        """
+        if self.config["architecture"] == "topk":
+            return torch.relu(self._linear(x))
+        return self.encode(x)
+
+    def columns(self, part: slice) -> "Sae":
+        """Return the SAE of some features alone, of which each gives what it gave.
+
+        That holds for `encode` except in a TopK SAE, where features compete.
+        """
+        by_row = ("W_dec", "b_enc", "threshold", "b_gate", "b_mag", "r_mag")
+        arrays = {n: array[part] if n in by_row else array for n, array in self.arrays.items()}
+        return Sae(self.config, arrays | {"W_enc": self.arrays["W_enc"][:, part]})
+
+    def _centred(self, x: Float[torch.Tensor, "n d_in"]) -> Float[torch.Tensor, "n d_in"]:
+        return x - self.arrays["b_dec"] if self.config["apply_b_dec_to_input"] else x
+
+    def _linear(self, x: Float[torch.Tensor, "n d_in"]) -> Float[torch.Tensor, "n d_sae"]:
+        """Return the pre-activations of all but a gated SAE."""
+        pre = self._centred(x) @ self.arrays["W_enc"] + self.arrays["b_enc"]
+        topk = self.config["architecture"] == "topk"
+        if topk and self.config["rescale_acts_by_decoder_norm"]:
+            return pre * self.arrays["W_dec"].norm(dim=1)
+        return pre
 
     def decode(self, z: Float[torch.Tensor, "n d_sae"]) -> Float[torch.Tensor, "n d_in"]:
         """Return the reconstruction of activations from their features."""

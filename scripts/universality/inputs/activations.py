@@ -40,35 +40,52 @@ def dump(
     """
     ids, document = tokens.read("ids"), tokens.read("document")
     model_name = attributes.get("model", "?")
-    embeddings = model.get_input_embeddings().weight
-    assert isinstance(embeddings, torch.Tensor)
-    known = len(embeddings)
-    if len(ids) and not 0 <= ids.min() <= ids.max() < known:
-        raise StudyError(
-            f"model {model_name}: its tokenizer gives ids from {ids.min()} to {ids.max()}, its "
-            f"weights know 0 to {known - 1}; they are not of one model"
-        )
+    check_known(ids, model, model_name)
     norm = np.empty(len(ids), np.float32)
     resid = None
     with store.create(path, "activations", attributes | {"dtype": dtype}) as writer:
         for start, values in outputs(model, ids, document, layer, hook, batch_tokens):
-            stored = values.to(DTYPES[dtype])
-            exact = stored.float()
-            if not torch.isfinite(exact).all():
-                raise StudyError(
-                    f"model {model_name}, layer {layer}, hook {hook}: the model gave values that "
-                    f"are not finite in {dtype} (valid: {', '.join(DTYPES)})"
-                )
-            rows = slice(start, start + len(stored))
+            place = f"model {model_name}, layer {layer}, hook {hook}"
+            array, exact = storable(values, dtype, place)
+            rows = slice(start, start + len(array))
             norm[rows] = exact.norm(dim=1).numpy()
-            bits = stored.view(torch.int16).numpy().view(np.uint16)
-            array = bits if dtype == "bfloat16" else exact.numpy()
             if resid is None:
                 shape = (len(ids), array.shape[1])
                 resid = writer.reserve("resid", shape, array.dtype, compress=False)
             resid[rows] = array
         writer.add("row", np.arange(len(ids), dtype=np.int64))
         writer.add("norm", norm)
+
+
+def check_known(ids: Int[np.ndarray, "T"], model: PreTrainedModel, name: str) -> None:
+    """Raise StudyError unless the model `name` has an embedding for each of `ids`."""
+    embeddings = model.get_input_embeddings().weight
+    assert isinstance(embeddings, torch.Tensor)
+    known = len(embeddings)
+    if len(ids) and not 0 <= ids.min() <= ids.max() < known:
+        raise StudyError(
+            f"model {name}: its tokenizer gives ids from {ids.min()} to {ids.max()}, its "
+            f"weights know 0 to {known - 1}; they are not of one model"
+        )
+
+
+def storable(
+    values: Float[torch.Tensor, "rows d"], dtype: str, place: str
+) -> tuple[np.ndarray, Float[torch.Tensor, "rows d"]]:
+    """Return `values` as a store keeps them, and as they read in float32.
+
+    A bfloat16 is kept as its 16 bits in uint16. Raises StudyError, which names the `place`, for
+    values that are not finite in `dtype`.
+    """
+    stored = values.to(DTYPES[dtype])
+    exact = stored.float()
+    if not torch.isfinite(exact).all():
+        raise StudyError(
+            f"{place}: the model gave values that are not finite in {dtype} "
+            f"(valid: {', '.join(DTYPES)})"
+        )
+    bits = stored.view(torch.int16).numpy().view(np.uint16)
+    return (bits if dtype == "bfloat16" else exact.numpy()), exact
 
 
 @torch.inference_mode()

@@ -88,17 +88,38 @@ def read(
 
     The forward pass is stopped as soon as the output is known.
     """
+    return around(model, inputs, layer, hook)[1]
+
+
+def around(
+    model: PreTrainedModel, inputs: dict[str, torch.Tensor], layer: int, hook: str = "resid_post"
+) -> tuple[Float[torch.Tensor, "batch position d"], Float[torch.Tensor, "batch position d"]]:
+    """Run `model` as `read` does and return the input of block `layer` and the output of `hook`.
+
+    The input of block L is entry L of what transformers calls `hidden_states`.
+    """
     captured: list[torch.Tensor] = []
 
-    def capture(module: nn.Module, arguments: Any, output: Any) -> None:
+    def enter(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        given = arguments[0] if arguments else named["hidden_states"]
+        # What comes after might add to it in place.
+        captured.append(given.clone())
+
+    def leave(module: nn.Module, arguments: Any, output: Any) -> None:
         captured.append(output[0] if isinstance(output, tuple) else output)
         raise _Stop
 
-    handle = HOOKS[hook](blocks(model)[layer]).register_forward_hook(capture)
+    block = blocks(model)[layer]
+    handles = [
+        block.register_forward_pre_hook(enter, with_kwargs=True),
+        HOOKS[hook](block).register_forward_hook(leave),
+    ]
     try:
         model(**inputs)
     except _Stop:
         pass
     finally:
-        handle.remove()
-    return captured[0]
+        for handle in handles:
+            handle.remove()
+    before, after = captured
+    return before, after

@@ -1,5 +1,7 @@
 """Scores made comparable: over many cells of a grid, and over different n and dimensions."""
 
+import math
+
 import numpy as np
 from jaxtyping import Float
 from scipy.stats import false_discovery_control
@@ -31,9 +33,11 @@ def max_t(
     and the observed score together: treating all m + 1 alike keeps the error rate exact, while the
     null's alone let it rise (5 % becomes 6 % for 9 cells and m = 199, 9 % for m = 39).
 
-    Column j of `nulls` should come from the same permutation in every cell, which accounts for the
-    dependence between cells. Cells of different n cannot share one; taking them as independent, as
-    happens then, errs on the cautious side for cells that depend on each other positively.
+    Column j of `nulls` must come from the same permutation in every cell, which accounts for the
+    dependence between cells. Cells of different n cannot share one, but draw j of
+    `nulls.permutations` is then nearly the same in both, so that the dependence of such cells
+    enters too; without any coupling the result would err on the cautious side for cells that
+    depend on each other positively.
 
     A cell whose value is NaN has p = NaN and takes no part. One whose scores are
     all equal has p = 1.
@@ -65,3 +69,22 @@ def effect_size(
     tau = float(np.quantile(np.append(null, value), level, method="inverted_cdf"))
     # Also keeps from 0 / 0 where chance alone reaches s_max.
     return (value - tau) / (s_max - tau) if value > tau else 0.0
+
+
+def resolution_note(m: int, cells: int, level: float) -> str:
+    """Return why m permutations cannot reach `level` once corrected for `cells` tests, or "".
+
+    No p is below 1 / (1 + m). So no corrected p of max-T is either, and a cell that stands alone
+    has a Benjamini-Hochberg q of at least cells / (1 + m): m >= cells / level - 1 is needed.
+    """
+    least, alone = 1 / (1 + m), cells / (1 + m)
+    # Compared by whole numbers of permutations: 19 do for .05, which is not exact in binary.
+    needed = math.ceil(round(cells / level, 9)) - 1
+    if m >= needed:
+        return ""
+    drawn = f"{m} permutation" if m == 1 else f"{m} permutations"
+    over = "1 cell" if cells == 1 else f"{cells} cells"
+    return (
+        f"{drawn} cannot resolve {level:g} over {over}: p_maxt is at least {least:.2g} and the "
+        f"q_bh of one cell alone at least {min(alone, 1):.2g}; {needed} would"
+    )

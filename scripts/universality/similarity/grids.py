@@ -18,6 +18,7 @@ GRID = [
     "permuted",
     "method",
     "filter",
+    "subspace",
     "metric",
 ]
 

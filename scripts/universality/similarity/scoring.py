@@ -1,7 +1,8 @@
 """One cell of the scores table: a metric on matched pairs, against its own random pairings."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from jaxtyping import Float
 
 from universality.errors import StudyError
 from universality.similarity.calibration import effect_size
-from universality.similarity.metrics import Refused, build
+from universality.similarity.metrics import Metric, Refused, build
 from universality.similarity.nulls import p_value, permutations
 
 LEVEL = 0.95
@@ -60,12 +61,19 @@ def score(
     Raises:
         StudyError: the metric, an option, or m < 1 is not valid.
     """
+    return against_permutations(partial(build, metric, a, b, options), len(a), m, rng)
+
+
+def against_permutations(
+    make: Callable[[], Metric], n: int, m: int, rng: np.random.Generator
+) -> Score:
+    """Return the score of the metric of n pairs that `make` builds, as `score` does."""
     if m < 1:
         raise StudyError(f"permutations must be at least 1, found {m}")
     try:
-        paired = build(metric, a, b, options)
+        paired = make()
     except Refused as refusal:
-        return refused(len(a), m, str(refusal))
+        return refused(n, m, str(refusal))
     value = paired.value()
     null = paired.null(permutations(rng, paired.n, m))
     return Score(

@@ -15,7 +15,7 @@ from universality import machine, study
 from universality.files import sha256
 
 # What of the repository decides a study's results, beside its configuration.
-CODE = ("LICENSE", "Snakefile", "envs", "report", "rules", "schemas", "scripts")
+CODE = ("LICENSE", "Snakefile", "envs", "report", "resources", "rules", "schemas", "scripts")
 
 
 def inputs(
@@ -42,6 +42,9 @@ def inputs(
     for subject in study.subjects(config).values():
         entry = config["dictionaries"][subject.dictionary]
         read.append((f"dictionaries.{subject.dictionary}", _of_dictionary(entry, subject, root)))
+    for name, words in config["subspaces"]["categories"].items():
+        if isinstance(words, str):
+            read.append((f"subspaces.categories.{name}", map(_file, [study.find(words, root)])))
     found: dict[str, dict[str, Any]] = {}
     for key, things in read:
         for thing in things:

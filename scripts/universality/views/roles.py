@@ -7,6 +7,7 @@ import pandas as pd
 NEURONS = "neurons"  # the dictionary that is the residual basis itself
 PERMUTED = "--permuted"  # ends the id of a comparison whose rows were permuted
 
+DETAILED = ("cross", "ceiling a", "ceiling b")  # what is looked at with every null and filter
 FLOORS = ("permuted rows", "re-initialised model", "residual basis")
 
 
@@ -67,10 +68,29 @@ def beside(frame: pd.DataFrame, pair: Pair) -> pd.DataFrame:
     return frame.assign(role=role)[role.notna()]
 
 
+def detailed(frame: pd.DataFrame, pair: Pair) -> pd.DataFrame:
+    """Return the cross and ceiling rows of `beside`, in that order, by layers, with their `label`.
+
+    A label names the layers: `7 – 13` of a cross comparison, `a 7` of a ceiling of a.
+    """
+    rows = beside(frame, pair)
+    rows = rows[rows["role"].isin(DETAILED)]
+    a, b = rows["layer_a"].astype(str), rows["layer_b"].astype(str)
+    label = (a + " – " + b).mask(rows["role"] == "ceiling a", "a " + a)
+    rows = rows.assign(
+        label=label.mask(rows["role"] == "ceiling b", "b " + b),
+        order=rows["role"].map({role: place for place, role in enumerate(DETAILED)}),
+    )
+    by = ["order", "layer_a", "layer_b", "comparison"]
+    return rows.sort_values(by, kind="stable").drop(columns="order")
+
+
 def _turned(frame: pd.DataFrame, pair: Pair) -> pd.DataFrame:
     straight = (frame["model_a"] == pair.model_a) | (frame["model_b"] == pair.model_b)
     reverse = (frame["model_a"] == pair.model_b) | (frame["model_b"] == pair.model_a)
     turn = reverse & ~straight & (frame["model_a"] != frame["model_b"])
+    # A cross comparison the other way round belongs to a pair of its own.
+    turn &= frame["kind"] != "cross"
     frame = frame.copy()
     for column in ("model", "layer", "dictionary"):
         a, b = frame[f"{column}_a"], frame[f"{column}_b"]

@@ -34,6 +34,7 @@ OKABE_ITO = (
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 SEQUENTIAL = "cividis"
+DIVERGING = "PuOr_r"  # orange above, purple below
 
 RC: dict[Any, Any] = {
     "font.size": FONT_SIZE,
@@ -95,6 +96,15 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 def fit(text: str, inches: float) -> str:
     """Break `text` into lines that are at most `inches` wide at the style's font size."""
     return textwrap.fill(text, int(inches * CHARACTERS_PER_INCH))
+
+
+def sides(a: str, b: str, inches: float) -> str:
+    """Return the heading `a: ..., b: ...` of a block, on a line for each where they are long."""
+    inches *= 0.85  # a heading is larger, and names can be of wide letters
+    line = f"a: {a}, b: {b}"
+    if len(line) <= inches * CHARACTERS_PER_INCH:
+        return line
+    return "\n".join(fit(side, inches) for side in (f"a: {a}", f"b: {b}"))
 
 
 @styled

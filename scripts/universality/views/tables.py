@@ -1,6 +1,6 @@
 """The tables of a study: which columns they have, in which order, and what may stand in them.
 
-Everything people look at is made from these five tables alone. A table is long and tidy, one row
+Everything people look at is made from these tables alone. A table is long and tidy, one row
 per fact. It is written twice with the same columns and rows: parquet (typed) and csv (a missing
 value is an empty field; a float is the shortest decimal that reads back as the same float64).
 """
@@ -52,6 +52,10 @@ def _correlation(description: str, nullable: bool = False) -> ColumnSpec:
     return ColumnSpec("float", -1, 1, nullable, description)
 
 
+def _number(description: str) -> ColumnSpec:
+    return ColumnSpec("float", None, None, True, description)
+
+
 _COMPARISON = {
     "comparison": _text("subject a and subject b, `--permuted` added when rows are permuted"),
     "kind": _text("what is compared", "cross", "ceiling", "floor"),
@@ -62,6 +66,27 @@ _COMPARISON = {
     "layer_b": _count("block of subject b, from 0"),
     "dictionary_b": _text("dictionary of subject b"),
 }
+
+# How the scores are drawn that a score is compared with; see similarity/nulls.py.
+NULLS = (
+    "permuted",
+    "random_vectors",
+    "rotated",
+    "random_features",
+    "random_pairs",
+    "rematched",
+)
+
+
+def _null(what: str) -> dict[str, ColumnSpec]:
+    return {
+        "null_mean": _correlation(f"mean of {what} under the null", nullable=True),
+        "null_sd": ColumnSpec("float", 0, None, True, "standard deviation of the same"),
+        "null_quantile": _correlation("95 % quantile of the same", nullable=True),
+        "m": _count("number of draws of the null", low=1, nullable=True),
+        "p": _share("share of draws that reach the value", nullable=True),
+    }
+
 
 COLUMNS: dict[str, dict[str, ColumnSpec]] = {
     "saes": {
@@ -90,26 +115,111 @@ COLUMNS: dict[str, dict[str, ColumnSpec]] = {
         **_COMPARISON,
         "protocol": _text("how the metric is computed", "calibrated", "published"),
         "method": _text("matching method"),
-        "filter": _text("which matched pairs are scored: all or the kept ones", "none", "kept"),
+        "filter": _text(
+            "which matched pairs are scored: all, the kept ones, those of the published filters",
+            "none",
+            "kept",
+            "published",
+        ),
         "subspace": _text("`all` or a category of features"),
         "metric": _text("similarity of the paired matrices"),
         "n": _count("number of scored pairs"),
         "k_a": _count("components kept of side a", low=1, nullable=True),
         "k_b": _count("components kept of side b", low=1, nullable=True),
         "value": _correlation("the score; missing when refused", nullable=True),
-        "null_mean": _correlation("mean of the score under random pairing", nullable=True),
-        "null_sd": ColumnSpec("float", 0, None, True, "standard deviation of the same"),
-        "null_quantile": _correlation("upper quantile of the same", nullable=True),
-        "m": _count("number of permutations", low=1, nullable=True),
-        "p": _share("share of permutations that reach the value", nullable=True),
+        "null": _text("how the null is drawn; missing where there is none", *NULLS, nullable=True),
+        **_null("the score"),
         "p_maxt": _share("the same against the maximum over the grid", nullable=True),
         "q_bh": _share("p after Benjamini-Hochberg over the grid", nullable=True),
         "effect": ColumnSpec(
             "float", None, 1, True, "calibrated effect size (s - tau) / (s_max - tau)"
         ),
-        "ci_low": _correlation("lower end of the bootstrap interval", nullable=True),
-        "ci_high": _correlation("upper end of the bootstrap interval", nullable=True),
+        "ci_low": _correlation("lower end of the 95 % interval, see `intervals`", nullable=True),
+        "ci_high": _correlation("upper end of the same", nullable=True),
         "reason": _text("why a value, or its null, is missing", nullable=True),
+    },
+    "nulls": {
+        **_COMPARISON,
+        "method": _text("matching method"),
+        "subspace": _text("`all` or a category of features"),
+        "metric": _text("similarity of the paired matrices"),
+        "null": _text("how the null is drawn", *NULLS),
+        "n": _count("number of scored pairs"),
+        "value": _correlation("the score; missing when refused", nullable=True),
+        **_null("the score"),
+        "reason": _text("why a value, or its null, is missing", nullable=True),
+    },
+    "intervals": {
+        **_COMPARISON,
+        "method": _text("matching method"),
+        "filter": _text("which matched pairs are scored", "none", "kept"),
+        "metric": _text("similarity of the paired matrices"),
+        "resampled": _text(
+            "drawn anew: documents, with the matching as it is or made again; pairs",
+            "documents",
+            "documents_refit",
+            "pairs",
+        ),
+        "draws": _count("number of draws"),
+        "low": _correlation("lower end of the 95 % interval", nullable=True),
+        "high": _correlation("upper end of the 95 % interval", nullable=True),
+        "reason": _text("why there is no interval", nullable=True),
+    },
+    "sensitivity": {
+        **_COMPARISON,
+        "method": _text("matching method"),
+        "filter": _text(
+            "the one filter applied", "none", "min_correlation", "junk_labels", "shared_label"
+        ),
+        "threshold": _correlation("of min_correlation", nullable=True),
+        "metric": _text("similarity of the paired matrices"),
+        "n": _count("number of pairs that survive"),
+        "share": _share("share of the matched pairs that survive", nullable=True),
+        "value": _correlation("the score; missing when refused", nullable=True),
+        "null_mean": _correlation("mean of the score under random pairing", nullable=True),
+        "null_quantile": _correlation("95 % quantile of the same", nullable=True),
+        "m": _count("number of permutations", low=1, nullable=True),
+        "reason": _text("why a value, or its null, is missing", nullable=True),
+    },
+    "published_vs_calibrated": {
+        **_COMPARISON,
+        "step": _count("0: as published; each step corrects one choice more"),
+        "correction": _text("what this step corrects"),
+        "metric": _text("similarity of the paired decoder rows"),
+        "n": _count("number of scored pairs"),
+        "k": _count("components kept of each side", low=1, nullable=True),
+        "value": _correlation("the score; missing when refused", nullable=True),
+        "null_mean": _correlation("mean of the score under random pairing", nullable=True),
+        "m": _count("number of permutations", low=1, nullable=True),
+        "p": _share("p of this step; as published it can be 0", nullable=True),
+        "reason": _text("why a value is missing", nullable=True),
+    },
+    "positions": {
+        **_COMPARISON,
+        "method": _text("matching method"),
+        "metric": _text("similarity of the paired matrices"),
+        "filter": _text("which matched pairs are scored", "none", "kept"),
+        "value": _correlation("the score; missing when refused", nullable=True),
+        "floor": _correlation("the score of the floor at the same layers", nullable=True),
+        "floor_of": _text(
+            "what the floor is", "re-initialised model", "permuted rows", "null", nullable=True
+        ),
+        "ceiling": _correlation("mean score of the ceilings at the same layers", nullable=True),
+        "position": _number("(value - floor) / (ceiling - floor)"),
+        "low": _number("lower end of its 95 % interval"),
+        "high": _number("upper end of its 95 % interval"),
+        "reason": _text("why a position, or its interval, is missing", nullable=True),
+    },
+    "source_nulls": {
+        "experiment": _text("a stored table of the source"),
+        "rows": _count("rows with a null mean and a number of pairs"),
+        "n_low": _count("fewest pairs of a row", nullable=True),
+        "n_high": _count("most pairs of a row", nullable=True),
+        "ratio": _number("stored null means of SVCCA over sqrt(2 / (pi n))"),
+        "ratio_low": _number("smallest ratio of a row"),
+        "ratio_high": _number("largest ratio of a row"),
+        "p_zero": _share("share of rows whose stored p is 0", nullable=True),
+        "reason": _text("why there is no ratio", nullable=True),
     },
     "alignments": {
         "model_a": _text("first model"),
@@ -141,6 +251,12 @@ KEYS: dict[str, list[str]] = {
     "saes": ["model", "layer", "dictionary"],
     "matches": ["comparison", "method", "a", "b"],
     "scores": ["comparison", "protocol", "method", "filter", "subspace", "metric"],
+    "nulls": ["comparison", "method", "subspace", "metric", "null"],
+    "intervals": ["comparison", "method", "filter", "metric", "resampled"],
+    "sensitivity": ["comparison", "method", "filter", "threshold", "metric"],
+    "published_vs_calibrated": ["comparison", "step", "metric"],
+    "positions": ["comparison", "method", "metric", "filter"],
+    "source_nulls": ["experiment"],
     "alignments": ["model_a", "model_b"],
     "models": ["model"],
 }
@@ -221,7 +337,7 @@ def _typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     if len(repeated):
         key = repeated[KEYS[table]].iloc[0].to_dict()
         raise StudyError(f"table {table}: more than one row has the key {key}")
-    if table == "scores":
+    if "value" in columns and "reason" in columns:
         silent = typed[typed["value"].isna() & typed["reason"].isna()]
         if len(silent):
             key = silent[KEYS[table]].iloc[0].to_dict()

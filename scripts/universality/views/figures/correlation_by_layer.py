@@ -19,6 +19,7 @@ def correlation_by_layer(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
     A panel holds the cross cells of one column of the grid, the ceilings of both models at the
     same layers (b's is one value, a horizontal line), and every sort of floor at these cells.
+    Bars are 95 % intervals, where there are any.
     """
     scores = tables["scores"]
     method = cells.default_method(cells.select(scores, METRIC))
@@ -34,17 +35,19 @@ def correlation_by_layer(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
     figure = Figure(figsize=(width, sum(heights) + 0.8), layout="constrained")
     n = cells.span(pd.concat(grids)["n"])
-    title = f"Held-out correlation of matched features ({method}), mean over {n} pairs"
+    bars = ", 95 % intervals" if selected["ci_low"].notna().any() else ""
+    title = f"Held-out correlation of matched features ({method}), mean over {n} pairs{bars}"
     figure.suptitle(style.fit(title, width))
     subfigures = figure.subfigures(len(grids), 1, squeeze=False, height_ratios=heights).ravel()
     drawn = {}
     for subfigure, pair, grid, rows in zip(subfigures, pairs, grids, lines, strict=True):
-        subfigure.suptitle(style.fit(f"a: {pair.side_a}, b: {pair.side_b}", width))
+        subfigure.suptitle(style.sides(pair.side_a, pair.side_b, width))
         axes = subfigure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+        intervals = _intervals(scores, pair, method)
         panels = list(grid.groupby("layer_b"))
         for ax, (layer, panel) in zip(axes.flat, panels, strict=False):
             ax.set_title(f"layer {layer} of b")
-            _panel(ax, panel)
+            _panel(ax, panel, intervals)
             drawn.update({str(line.get_label()): line for line in ax.lines})
         for ax in list(axes.flat)[len(panels) :]:
             ax.set_axis_off()
@@ -65,21 +68,32 @@ def correlation_by_layer(tables: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def _panel(ax: Axes, panel: pd.DataFrame) -> None:
+def _intervals(scores: pd.DataFrame, pair: roles.Pair, method: str) -> tuple[pd.DataFrame, ...]:
+    """Return the lower and the upper end of each role's interval, in the shape of `cells.cells`."""
+    ends = {end: cells.cells(scores, pair, METRIC, method, end) for end in ("ci_low", "ci_high")}
+    return tuple(grid.assign(value=grid[end]) for end, grid in ends.items())
+
+
+def _panel(ax: Axes, panel: pd.DataFrame, intervals: tuple[pd.DataFrame, ...]) -> None:
     present = [role for role in style.ROLES if role in panel.columns]
     present += [column for column in panel.columns if column.startswith("dictionary ")]
     layers = panel["layer_a"].to_numpy()
     step = -(-len(layers) // 8)
     for role in [*present, "cross"]:
-        values = panel["value" if role == "cross" else role].to_numpy(dtype=float)
+        column = "value" if role == "cross" else role
+        values = panel[column].to_numpy(dtype=float)
         known = ~np.isnan(values)
         if not known.any():
             continue
         line = style.role_line(role)
+        low, high = (ends.loc[panel.index, column].to_numpy(dtype=float) for ends in intervals)
         # A single layer is a marker; b's ceiling does not depend on the layer of a.
         if role == "ceiling b":
             ax.axhline(values[known][0], color=line.color, linestyle=line.dash, label=line.label)
+            if np.isfinite(low[known][0]):
+                ax.axhspan(low[known][0], high[known][0], color=line.color, alpha=0.2, linewidth=0)
         else:
+            ax.vlines(layers, low, high, color=line.color, linewidth=0.9)
             ax.plot(
                 layers[known],
                 values[known],

@@ -3,19 +3,19 @@
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.patches import Rectangle
 
 from universality.views import cells, roles, style
+from universality.views.cells import SIGNIFICANT
+from universality.views.figures import heat
+from universality.views.names import metric_name
 
-NAMES = {"svcca": "SVCCA", "rsa": "RSA"}
+NULLS = {"permuted": "random pairings", "rematched": "redone matchings"}
 ANNOTATED = 8  # the longest side of a grid whose cells have room for numbers
-SIGNIFICANT = 0.05
 
 
 @style.styled
@@ -63,7 +63,7 @@ def grid(tables: Mapping[str, pd.DataFrame], metric: str) -> Figure:
             ax.set_axis_off()
         for ax in axes[::columns]:
             ax.set_ylabel(style.fit(f"layer of {pair.model_a}", 1.0))
-    _foot(foot, norm, NAMES.get(metric, metric), notes)
+    _foot(foot, norm, metric_name(metric), notes)
     return figure
 
 
@@ -90,15 +90,9 @@ def _cell(
     ax: Axes, x: int, y: int, row: dict[Hashable, Any], norm: Normalize, annotated: bool
 ) -> None:
     if pd.isna(row["value"]):
-        ax.add_patch(
-            Rectangle((x - 0.5, y - 0.5), 1, 1, hatch="////", facecolor="white", edgecolor="0.6")
-        )
-        if annotated:
-            box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-            ax.text(x, y, f"refused\nn {row['n']}", ha="center", va="center", bbox=box)
+        heat.refuse(ax, x, y, f"refused\nn {row['n']}" if annotated else "")
         return
-    red, green, blue, _ = mpl.colormaps[style.SEQUENTIAL](norm(row["value"]))
-    color = "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
+    color = heat.ink(style.SEQUENTIAL, norm(row["value"]))
     if annotated:
         ax.text(x, y, _numbers(row), ha="center", va="center", color=color, linespacing=1.1)
     elif pd.notna(row["q_bh"]) and row["q_bh"] > SIGNIFICANT:
@@ -117,8 +111,10 @@ def _numbers(row: dict[Hashable, Any]) -> str:
 
 def _title(cross: pd.DataFrame, metric: str) -> str:
     m = cross["m"].dropna()
-    null = f", null of {cells.span(m)} random pairings" if len(m) else ""
-    return f"{NAMES.get(metric, metric)} of {cells.shown_pairs(cross)}, layer by layer{null}"
+    drawn = NULLS.get(set(cross["null"].dropna()).pop(), "draws") if len(m) else ""
+    null = f", null of {cells.span(m)} {drawn}" if len(m) else ""
+    title = f"{metric_name(metric)} of {cells.shown_pairs(cross)}, layer by layer{null}"
+    return style.fit(title, style.FULL_WIDTH)
 
 
 def _notes(cross: pd.DataFrame, annotated: bool) -> list[str]:
@@ -133,10 +129,6 @@ def _notes(cross: pd.DataFrame, annotated: bool) -> list[str]:
 
 def _foot(foot: SubFigure, norm: Normalize, name: str, notes: list[str]) -> None:
     bar, text = foot.subplots(1, 2, width_ratios=[1, 2.2])
-    inner = bar.inset_axes((0.1, 0.6, 0.85, 0.25))
-    foot.colorbar(
-        mpl.cm.ScalarMappable(norm, style.SEQUENTIAL), cax=inner, orientation="horizontal"
-    ).set_label(name)
+    heat.colorbar(bar, norm, style.SEQUENTIAL, name)
     text.text(0, 0.9, "\n".join(notes), va="top")
-    bar.set_axis_off()
     text.set_axis_off()

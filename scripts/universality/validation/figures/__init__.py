@@ -1,0 +1,1 @@
+"""One drawing for each experiment, in the style of the study's figures."""

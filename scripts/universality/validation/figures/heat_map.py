@@ -1,0 +1,40 @@
+"""Heat maps of rates, 0 to 1, with their numbers."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+
+from universality.views.figures import heat
+from universality.views.names import metric_name
+from universality.views.style import SEQUENTIAL
+
+RATES = Normalize(0, 1)
+
+
+def two_digits(rate: float) -> str:
+    """Return .07, 1 or 0: short enough for a small cell."""
+    return f"{rate:.2f}".removeprefix("0") if 0 < rate < 1 else f"{rate:g}"
+
+
+def rates(
+    ax: Axes,
+    values: pd.DataFrame,
+    norm: Normalize = RATES,
+    text: Callable[[float], str] = two_digits,
+) -> None:
+    """Draw a table of rates: metrics in rows, whatever is varied in columns."""
+    numbers = values.to_numpy(dtype=float)
+    heat.image(ax, numbers, (0, 0), norm, SEQUENTIAL)
+    ax.set_yticks(range(len(values)), [metric_name(str(name)) for name in values.index])
+    ax.set_xticks(range(values.shape[1]), [str(name) for name in values.columns])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    for y, x in np.ndindex(numbers.shape):
+        if np.isnan(numbers[y, x]):
+            heat.refuse(ax, x, y)
+        else:
+            color = heat.ink(SEQUENTIAL, float(np.clip(norm(numbers[y, x]), 0, 1)))
+            ax.text(x, y, text(numbers[y, x]), ha="center", va="center", color=color)
