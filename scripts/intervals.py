@@ -36,7 +36,7 @@ permute_rows = seeds.integer(options.seed, "permuted rows") if options.permuted 
 both, place = np.unique(np.stack([pairs["a"], pairs["b"]]), axis=1, return_inverse=True)
 chosen = np.zeros((2 * len(methods), both.shape[1]), bool)
 for number, here in enumerate(choices(pairs, methods).values()):
-    chosen[number, place[here]] = True
+    chosen[number, place.ravel()[here]] = True
 means, documents = {}, {}
 aligned = aligned_rows(*sides, store.open_store(snakemake.input.alignment, "alignment"))
 for metric, split in (("correlation_fit", "match"), ("correlation_heldout", "heldout")):

@@ -70,6 +70,8 @@ def _json(path: Path) -> dict:
     return json.loads(path.read_bytes())
 
 
+_FRAMES = ("labels", "nulls", "intervals", "sensitivity", "subspaces", "published")
+
 # By place below `results`; what matches is an output of a rule.
 CHECKS: dict[str, Callable[[Path], object]] = {
     "**/*.zarr": _store,
@@ -78,7 +80,7 @@ CHECKS: dict[str, Callable[[Path], object]] = {
     "shared/models/*": _model,
     "*/saes/*": saes.load,
     "*/quality/*.json": _json,
-    "*/labels/*.parquet": pq.read_table,
+    **{f"*/{made}/*.parquet": pq.read_table for made in _FRAMES},
     "*/calibration.parquet": pq.read_table,
     "*/tables/manifest.json": _json,
     "*/tables/*.csv": _table,

@@ -1,4 +1,4 @@
-"""A comparison with a known truth: both models hold one feature for each word, each in its own order.
+"""A comparison with a known truth: both models have one feature for each word, in other orders.
 
 Model a reads words, model b their two halves; b ends a document with a special token. A token's
 activation is the direction of its word, and what goes into the block is that of the word before.
@@ -7,13 +7,14 @@ some activations are massive.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from universality import store
+from universality import documents, store
 from universality.documents import SPLITS
 from universality.features import encoding, labels, saes
 from universality.features.aligned import aligned_rows
@@ -29,7 +30,7 @@ WORDS = [*(letter + letter.lower() for letter in "ABCDEFGHIJKLMNOPQSTUVWXYZ"), "
 RARE, PADDING, BOS, MASSIVE = "Rr", "<pad>", "<bos>", 6.0
 ALL = [*WORDS, RARE, PADDING, BOS]
 DOCUMENTS, LENGTH, LONGEST = 90, 24, 54
-WIDTH = {"a": 30, "b": 36}
+WIDTH = {"a": 60, "b": 72}
 FEATURES = {"a": 36, "b": 42}
 
 
@@ -56,6 +57,10 @@ def make(folder: Path, seed: int = 0, halved: bool = False) -> Comparison:
         if document % 9 == 1:
             words[-1] = RARE
         texts.append(" ".join(words))
+    corpus = [
+        documents.Document(i, "words", SPLITS[split[i]], text) for i, text in enumerate(texts)
+    ]
+    documents.write(corpus, folder / "corpus.jsonl")
     sides = {name: _side(folder, name, texts, split, rng, halved) for name in "ab"}
     tokens = {name: side.tokens for name, side in sides.items()}
     last = np.flatnonzero((np.diff(tokens["b"].read("start"), append=0) != 1) & _text(tokens["b"]))
@@ -82,7 +87,7 @@ def _pieces(name: str, text: str) -> list[tuple[int, int, str]]:
     for i, word in enumerate(text.split(" ")):
         start = 3 * i
         cuts = (start, start + 2) if name == "a" else (start, start + 1, start + 2)
-        found += [(s, e, word) for s, e in zip(cuts[:-1], cuts[1:], strict=True)]
+        found += [(s, e, word) for s, e in pairwise(cuts)]
     return found if name == "a" else [*found, (0, 0, BOS)]
 
 
@@ -107,7 +112,7 @@ def _side(
     def activations(words: list[str]) -> np.ndarray:
         size = rng.uniform(1, 3, (len(words), 1))
         exact = size * directions[[feature_of[word] for word in words]]
-        return exact + 0.15 * rng.standard_normal(exact.shape)
+        return exact + 0.1 * rng.standard_normal(exact.shape)
 
     x = activations([piece[2] for piece in flat])
     x[7::97] *= MASSIVE

@@ -315,8 +315,8 @@ def source_nulls() -> pd.DataFrame:
         {
             "experiment": ["pythia70m_160m_1to1", "ui_hungarian"],
             "rows": [60, 0],
-            "n_low": [24, None],
-            "n_high": [1500, None],
+            "n_low": pd.array([24, None], "Int64"),
+            "n_high": pd.array([1500, None], "Int64"),
             "ratio": [1.01, None],
             "ratio_low": [0.97, None],
             "ratio_high": [1.03, None],

@@ -46,9 +46,7 @@ def test_rows_keep_their_order_unless_they_are_permuted(n):
     assert sorted(permuted) == list(range(n))
     assert np.array_equal(permuted, row_order(n, "match", 3))
     # The stream of the name; results of earlier versions stay as they are.
-    assert np.array_equal(
-        permuted, seeds.generator(3, "permuted rows", "match").permutation(n)
-    )
+    assert np.array_equal(permuted, seeds.generator(3, "permuted rows", "match").permutation(n))
 
 
 def test_each_split_and_seed_has_an_order_of_its_own():

@@ -88,7 +88,7 @@ def test_a_rotation_of_coordinates_would_say_nothing():
     turned = b @ ortho_group.rvs(b.shape[1], random_state=1)
     value = build("svcca", a, b, {"k": 2}).value()
     assert build("svcca", a, turned, {"k": 2}).value() == pytest.approx(value)
-    null = against(a, b, rotated(a, b, 40, generator()), [SVCCA])["svcca"]
+    null = against(a, b, 40, rotated(a, b, 40, generator()), [SVCCA])["svcca"]
     assert null.null_quantile < value - 0.3
 
 
@@ -163,7 +163,7 @@ def test_without_a_score_or_a_null_there_is_a_reason(value, null, reason):
 def test_against_recomputes_every_metric_on_every_draw():
     a, b = related(generator())
     draws = list(random_vectors(a, b, 9, generator(2)))
-    found = against(a, b, draws, [RSA, SVCCA])
+    found = against(a, b, 9, draws, [RSA, SVCCA])
     for label, name, options in (RSA, SVCCA):
         null = [build(name, *draw, options).value() for draw in draws]
         assert found[label].value == build(name, a, b, options).value()
@@ -174,7 +174,7 @@ def test_against_recomputes_every_metric_on_every_draw():
 def test_a_metric_that_refuses_leaves_the_others_alone():
     a, b = related(generator(), n=30)
     draws = list(random_vectors(a, b, 9, generator()))
-    found = against(a, b, draws, [RSA, SVCCA])
+    found = against(a, b, 9, draws, [RSA, SVCCA])
     assert found["rsa"].reason == ""
     assert found["svcca"].reason.startswith("n = 30 pairs, but svcca")
     assert np.isnan(found["svcca"].value)
@@ -184,12 +184,21 @@ def test_a_metric_that_refuses_leaves_the_others_alone():
 def test_refused_draws_are_told():
     a, b = related(generator())
     constant = np.ones_like(b)
-    found = against(a, b, [(a, b[::-1]), (a, constant), (a[:50], b[:50])], [RSA])["rsa"]
+    found = against(a, b, 3, [(a, b[::-1]), (a, constant), (a[:50], b[:50])], [RSA])["rsa"]
     assert found.m == 3
     assert found.reason.startswith("2 of 3 draws gave no value (60 of 60 rows of side b")
     assert found.p == 3 / 4
-    fewer = against(a, b, [(a[:50], b[:50])], [RSA])["rsa"]
+    fewer = against(a, b, 1, [(a[:50], b[:50])], [RSA])["rsa"]
     assert fewer.reason == "1 of 1 draws gave no value (a draw has 50 pairs, not 60)"
+
+
+def test_values_that_are_not_finite_give_a_reason():
+    a, b = related(generator())
+    b[3, 1] = np.nan
+    for null in NULLS.values():
+        result = against(a, b, 19, null(a, b, generator()), [RSA])["rsa"]
+        assert result.reason == "side b holds 1 of 900 values that are not finite"
+    assert result.m == 19
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
@@ -201,7 +210,7 @@ def test_too_few_pairs_give_a_reason_under_each_null(n):
         random_features(np.ones((5, 3)), np.ones((5, 4)), n, 3, generator()),
         rematched(a, b, [], n),
     ):
-        result = against(a, b, null, [RSA])["rsa"]
+        result = against(a, b, 3, null, [RSA])["rsa"]
         assert result.reason.startswith(f"n = {n} pair")
         assert np.isnan(result.p)
 
@@ -220,7 +229,7 @@ def test_p_is_valid_where_nothing_corresponds(null):
     p = []
     for _ in range(150):
         a, b = rng.standard_normal((20, 5)), rng.standard_normal((20, 6)) * np.arange(1, 7)
-        p.append(against(a, b, NULLS[null](a, b, rng), [RSA])["rsa"].p)
+        p.append(against(a, b, 19, NULLS[null](a, b, rng), [RSA])["rsa"].p)
     p = np.array(p)
     assert kstest(p - rng.uniform(size=150) / 20, "uniform").pvalue > 0.01
 
@@ -229,5 +238,5 @@ def test_p_is_valid_where_nothing_corresponds(null):
 def test_a_planted_correspondence_is_found(null):
     rng = generator(10)
     a, b = related(rng)
-    result = against(a, b, NULLS[null](a, b, rng), [RSA, SVCCA])
+    result = against(a, b, 19, NULLS[null](a, b, rng), [RSA, SVCCA])
     assert result["rsa"].p == result["svcca"].p == 1 / 20

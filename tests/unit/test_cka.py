@@ -295,8 +295,8 @@ def test_an_impossible_option_is_named(options, message):
             make(*sides(), **options)
 
 
-@pytest.mark.parametrize(("kernel", "most"), [("linear", 18), ("rbf", 22)])
-def test_memory_is_bounded(kernel, most):
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_memory_is_bounded(kernel):
     n = 1600
     a, b = sides(n, 5, 5)
     tracemalloc.start()
@@ -307,5 +307,5 @@ def test_memory_is_bounded(kernel, most):
         tracemalloc.stop()
     assert metric.n == n
     blocks = 3 * 8 * module.BLOCK  # as many again for any n
-    assert peak < most * n**2 + blocks
+    assert peak < 16.5 * n**2 + blocks
     assert kept < 6.5 * n**2

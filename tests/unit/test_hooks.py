@@ -113,6 +113,44 @@ def test_the_hook_is_removed_after_an_error(models: dict[str, PreTrainedModel]) 
     assert hooks_of(model) == theirs
 
 
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("layer", range(LAYERS))
+def test_around_a_block(models: dict[str, PreTrainedModel], name: str, layer: int) -> None:
+    """Entry L of the hidden states is the input of block L, one block below what `read` gives."""
+    model, states = models[name], hidden_states(models[name])
+    with torch.inference_mode():
+        before, after = hooks.around(model, batch(7, 3), layer)
+    torch.testing.assert_close(before, states[layer], rtol=0, atol=0)
+    torch.testing.assert_close(after, read(model, layer), rtol=0, atol=0)
+    assert not torch.allclose(before, after, atol=1e-3)
+    if layer:
+        torch.testing.assert_close(before, read(model, layer - 1), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("hook", ["mlp_out", "attn_out"])
+def test_around_a_half_of_a_block(models: dict[str, PreTrainedModel], hook: str) -> None:
+    """The input is that of the block, whatever the hook."""
+    with torch.inference_mode():
+        before, after = hooks.around(models["neox"], batch(7, 3), MIDDLE, hook)
+    torch.testing.assert_close(before, read(models["neox"], MIDDLE - 1), rtol=0, atol=0)
+    torch.testing.assert_close(after, read(models["neox"], MIDDLE, hook), rtol=0, atol=0)
+
+
+def test_a_block_that_changes_its_input_in_place(models: dict[str, PreTrainedModel]) -> None:
+    model = build("llama")
+    expected = read(model, MIDDLE - 1)
+
+    def double(_module: nn.Module, inputs: Any) -> None:
+        inputs[0].mul_(2)
+
+    first = hooks.blocks(model)[MIDDLE].get_submodule("input_layernorm")
+    first.register_forward_pre_hook(double)
+    with torch.inference_mode():
+        before, after = hooks.around(model, batch(7, 3), MIDDLE)
+    torch.testing.assert_close(before, expected, rtol=0, atol=0)
+    assert not torch.allclose(after, read(models["llama"], MIDDLE), atol=0.1)
+
+
 # The halves of a block: what they add to the stream is what the hooks read.
 
 

@@ -85,27 +85,27 @@ def test_an_interval_ends_at_1():
 def test_a_refused_half_is_a_reason():
     a, b = structured(np.random.default_rng(1), 50)
     rng = np.random.default_rng(0)
-    with pytest.raises(Refused, match="^in a half of the pairs: n = 25 pairs, but svcca with k"):
+    with pytest.raises(Refused, match=r"^in a half of the pairs: n = 25 pairs, but svcca with k"):
         halves_interval(a, b, "svcca", {"k": 2}, 10, rng)
-    with pytest.raises(Refused, match="^n = 50 pairs, but svcca with k = 3"):
+    with pytest.raises(Refused, match=r"^n = 50 pairs, but svcca with k = 3"):
         halves_interval(a, b, "svcca", {"k": 3}, 10, rng)
     with pytest.raises(StudyError, match="metric 'ccka' is unknown"):
         halves_interval(a, b, "ccka", {}, 10, rng)
 
 
-@pytest.mark.parametrize(
-    ("metric", "options", "n"), [("rsa", {}, 60), ("svcca", {"k": 2}, 100)]
-)
+@pytest.mark.parametrize(("metric", "options", "n"), [("rsa", {}, 40), ("svcca", {"k": 5}, 200)])
 def test_halves_cover_the_expected_score(metric, options, n):
     rng = np.random.default_rng(3)
-    expected = np.mean(
-        [build(metric, *structured(rng, n), options).value() for _ in range(300)]
-    )
+    expected = np.mean([build(metric, *structured(rng, n), options).value() for _ in range(200)])
     covered = []
-    for _ in range(120):
-        low, high = halves_interval(*structured(rng, n), metric, options, 40, rng)
+    for _ in range(70):
+        low, high = halves_interval(*structured(rng, n), metric, options, 20, rng)
         covered.append(low <= expected <= high)
-    assert 0.9 <= np.mean(covered) <= 0.995
+    assert np.mean(covered) >= 0.9
+    # Not wider than it must be: the score of other pairs leaves an interval now and then.
+    low, high = halves_interval(*structured(rng, n), metric, options, 200, rng)
+    others = [build(metric, *structured(rng, n), options).value() for _ in range(100)]
+    assert np.std(others) == pytest.approx((high - low) / 4, rel=0.5)
 
 
 def test_documents_cover_the_expected_correlation():
@@ -128,9 +128,9 @@ def test_documents_cover_the_expected_correlation():
         found = mean_correlations(weights, sums, np.ones((1, 6), bool))[0]
         return found[0], found[1:]
 
-    expected = np.mean([means(40, 0)[0] for _ in range(1500)])
+    expected = np.mean([means(40, 0)[0] for _ in range(600)])
     covered, narrow = [], []
-    for _ in range(300):
+    for _ in range(150):
         value, draws = means(40, 200)
         low, high = documents_interval(value, draws, 40)
         covered.append(low <= expected <= high)

@@ -2,6 +2,7 @@
 
 import warnings
 
+import example_stores as example
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
-from universality.features.correlation import pearson
+from universality import store
+from universality.features.aligned import aligned_rows, row_order
+from universality.features.correlation import correlate, pearson
 from universality.features.moments import Sums, correlations, document_sums, mean_correlations
 
 reproducible = settings(deadline=None, derandomize=True)
@@ -144,3 +147,33 @@ def test_no_rows_and_no_pairs(layout):
     none = mean_correlations(np.ones((6, 4)), [], np.zeros((2, 0), bool))
     assert none.shape == (2, 6)
     assert np.isnan(none).all()
+
+
+@pytest.mark.parametrize("permute_rows", [None, 5])
+@pytest.mark.parametrize("layout", ["csr", "float32", "bfloat16"])
+def test_rows_give_the_correlations_of_the_store(tmp_path, layout, permute_rows):
+    rng = np.random.default_rng(4)
+    document = np.repeat(np.arange(12), rng.integers(5, 12, 12))
+    n = len(document)
+    a = rng.gamma(2, size=(n + 9, 4)) * (rng.random((n + 9, 4)) < 0.4)
+    b = rng.gamma(2, size=(n, 5)) * (rng.random((n, 5)) < 0.4)
+    b[:, :3] += a[9:, :3]
+    usable = rng.random(n) < 0.9
+    sides = (
+        example.features(tmp_path / "a.zarr", a, layout=layout),
+        example.features(tmp_path / "b.zarr", b, usable, layout),
+    )
+    rows = np.arange(n) + 9, np.arange(n)
+    alignment = example.alignment(tmp_path / "alignment.zarr", *rows, document, document % 3)
+    correlate(*sides, alignment, tmp_path / "correlation.zarr", 1, 1, permute_rows, {})
+    stored = store.open_store(tmp_path / "correlation.zarr", "correlation")
+    assert stored["fit"].shape == (4, 5)
+    pairs = np.repeat(np.arange(4), 5), np.tile(np.arange(5), 4)
+    for split, name in (("match", "fit"), ("heldout", "heldout")):
+        here = aligned_rows(*sides, alignment)[split]
+        order = row_order(len(here.b), split, permute_rows)
+        values = sides[0].rows(here.a), sides[1].rows(here.b[order])
+        ((_, sums),) = document_sums(*values, here.document, *pairs)
+        assert len(sums.rows) == 4
+        r = correlations(np.ones((1, 4)), sums)[0]
+        np.testing.assert_allclose(r.reshape(4, 5), stored.read(name), rtol=0, atol=1e-7)

@@ -62,6 +62,41 @@ def test_agrees_with_sae_lens(tmp_path, name, apply_b_dec_to_input):
     assert (ours.d_in, ours.d_sae) == (D, F)
 
 
+@pytest.mark.parametrize("name", INFERENCE)
+@centring
+def test_pre_activations_are_what_topk_selects_from(tmp_path, name, apply_b_dec_to_input):
+    """With all features allowed, TopK selects nothing; other architectures have no such step."""
+    sae_class, config_class = get_sae_class(name.split()[0])
+    options = INFERENCE[name] | ({"k": F} if "topk" in name else {})
+    config = config_class(d_in=D, d_sae=F, apply_b_dec_to_input=apply_b_dec_to_input, **options)
+    theirs = randomised(sae_class(config))
+    with torch.no_grad():
+        expected = theirs.encode(X)
+    theirs.save_model(tmp_path)
+    ours = saes.load(tmp_path)
+    if "topk" in name:
+        ours.config["k"] = K
+        found = ours.encode(X)
+        assert ((found != 0).sum(1) <= K).all()
+        top = expected.topk(K, dim=1)
+        torch.testing.assert_close(found.gather(1, top.indices), top.values, rtol=1e-5, atol=1e-5)
+    assert 0 < (expected != 0).float().mean() < 0.9
+    torch.testing.assert_close(ours.pre_activations(X), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", INFERENCE)
+@pytest.mark.parametrize("part", [slice(0, F), slice(7, 8), slice(11, 30), slice(5, 5)])
+def test_columns_are_the_features_of_the_whole(tmp_path, name, part):
+    sae_class, config_class = get_sae_class(name.split()[0])
+    randomised(sae_class(config_class(d_in=D, d_sae=F, **INFERENCE[name]))).save_model(tmp_path)
+    whole = saes.load(tmp_path)
+    some = whole.columns(part)
+    assert (some.d_in, some.d_sae) == (D, part.stop - part.start)
+    expected = whole.pre_activations(X)[:, part]
+    torch.testing.assert_close(some.pre_activations(X), expected, rtol=1e-5, atol=1e-5)
+    assert whole.d_sae == F
+
+
 TRAINING = {
     "topk": {"k": K, "rescale_acts_by_decoder_norm": False},
     "topk rescaled": {"k": K, "rescale_acts_by_decoder_norm": True},

@@ -54,7 +54,10 @@ def test_nulls_and_intervals_stand_in_tables() -> None:
     part = _section(page, "Other nulls")
     row = "0.220 | 0.085 (9 of 9) | 0.086 (9 of 9) | 0.087 (9 of 9) | 0.150 (9 of 9)"
     assert f"| SVCCA | {row} |" in part
-    assert "| RSA | 0.080 | 0.000 (9 of 9) | 0.001 (9 of 9) | 0.080 (0 of 9) | 0.070 (0 of 9) |" in part
+    assert (
+        "| RSA | 0.080 | 0.000 (9 of 9) | 0.001 (9 of 9) | 0.080 (0 of 9) | 0.070 (0 of 9) |"
+        in part
+    )
     assert "| Mean held-out correlation | 0.450 | – | – | – | 0.030 (9 of 9) |" in part
     part = _section(page, "Intervals")
     assert "| Mean held-out correlation | 0.430 to 0.470 | 0.410 to 0.490 | – |" in part

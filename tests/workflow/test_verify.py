@@ -14,6 +14,8 @@ from dry_runs import CONFIG, planned
 from reruns import after
 from verify import damaged
 
+BESIDE = ("nulls", "intervals", "sensitivity", "subspaces", "published")
+
 
 def verify(copy: Checkout, config: str = CONFIG) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -47,8 +49,9 @@ def test_nothing_is_damaged(tiny: Checkout) -> None:
     done = verify(tiny)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("0 damaged of ")
-    # 28 stores, 10 tables, 6 files with labels, 4 SAEs and what measures them, 2 models, ...
-    assert int(done.stdout.split()[3]) >= 57
+    # 33 stores, 22 tables, 6 files with labels, 20 with what is beside the scores, 4 SAEs and what
+    # measures them, 2 models, ...
+    assert int(done.stdout.split()[3]) >= 94
 
 
 def test_the_command_repairs(finished: Checkout, tiny: Checkout) -> None:
@@ -115,6 +118,9 @@ def test_all_kinds_of_damage_are_told_in_a_line_each(finished: Checkout) -> None
     (study / "saes/neox.3.topk-s0/sae_weights.safetensors").unlink()
     truncate(study / "quality/neox.3.topk-s0.json")
     truncate(study / "labels/neox.3.topk-s0.parquet")
+    beside = [next((study / folder).glob("*.parquet")) for folder in BESIDE]
+    for path in beside:
+        truncate(path)
     truncate(study / "calibration.parquet")
     flip(study / "tables/matches.parquet")
     other = finished.root / "results/other study/saes/x"
@@ -139,6 +145,7 @@ def test_all_kinds_of_damage_are_told_in_a_line_each(finished: Checkout) -> None
         "tiny/saes/neox.3.topk-s0",
         "tiny/quality/neox.3.topk-s0.json",
         "tiny/labels/neox.3.topk-s0.parquet",
+        *(str(path.relative_to(finished.root / "results")) for path in beside),
         "tiny/calibration.parquet",
         "tiny/tables/matches.parquet",
         "other study/saes/x",

@@ -4,9 +4,12 @@ A matching looks for high correlations, so it finds some wherever it looks. What
 any correspondence is seen when it is redone on shifted documents: document i of a is set against
 document i + s of b (circularly), row by row from the start, so that both sides keep what a text is
 in itself (the dependence of its tokens, what its beginning looks like) and have nothing else in
-common. Cut documents have fewer rows, on which matchings follow noise a little more: so `p` of the
-correlation that is matched by is cautious, that of the held-out one is not touched. How much a result depends on the documents at hand is seen when all is redone on documents
-drawn anew, with replacement.
+common. Of two documents the longer one is cut, and on fewer rows a matching follows noise a little
+more: p-values of the correlation that is matched by are cautious, those of the held-out one are
+not touched.
+
+How much a result depends on the documents at hand is seen when all is redone on documents drawn
+anew, with replacement.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy import sparse
 
 from universality import store
 from universality.features.aligned import aligned_rows
@@ -47,7 +51,7 @@ class Half:
 
     def rows(self, rows_a: Int[np.ndarray, "rows"], rows_b: Int[np.ndarray, "rows"]) -> "Half":
         """Return the half with the chosen rows set against each other, as one document."""
-        return Half(self.a[rows_a], self.b[rows_b], np.array([0, len(rows_a)]))
+        return Half(_chosen(self.a, rows_a), _chosen(self.b, rows_b), np.array([0, len(rows_a)]))
 
 
 Redraw = dict[str, Half]
@@ -202,6 +206,11 @@ _ARRAYS: dict[str, type] = {
     "correlation_fit": np.float32,
     "correlation_heldout": np.float32,
 }
+
+
+def _chosen(side: Matrix, rows: Int[np.ndarray, "rows"]) -> Any:
+    """Return rows of a side, by columns: all that follows goes column by column."""
+    return side[rows].tocsc() if sparse.issparse(side) else side[rows]
 
 
 def _runs(starts: Int[np.ndarray, " D"], lengths: Int[np.ndarray, " D"]) -> Int[np.ndarray, "rows"]:

@@ -51,9 +51,6 @@ def rotated(a: Side, b: Side, draws: int, rng: np.random.Generator) -> Iterator[
     the Q of the QR decomposition of centred normal numbers with the signs that make diag(R)
     positive (Mezzadri 2007, Notices of the AMS 54).
     """
-    if not len(b):
-        yield from ((a, b) for _ in range(draws))
-        return
     mean = b.mean(axis=0, dtype=np.float64)
     _, s, right = np.linalg.svd(b - mean, full_matrices=False)
     # Rounding leaves centred rows one singular value that is not quite 0.
@@ -119,12 +116,15 @@ class NullScore:
     """Why numbers are missing, or how many draws gave none; empty where all is there."""
 
 
-def against(a: Side, b: Side, draws: Iterable[Sides], metrics: Metrics) -> dict[str, NullScore]:
-    """Return the score of the pairs (a[i], b[i]) by each metric, beside those of the drawn sides.
+def against(
+    a: Side, b: Side, m: int, draws: Iterable[Sides], metrics: Metrics
+) -> dict[str, NullScore]:
+    """Return the score of the pairs (a[i], b[i]) by each metric, beside those of m drawn sides.
 
     A metric that refuses a draw, or a draw of another number of pairs, gives no number for it: it
     then counts as one that reached the score, which can only raise p, the other numbers are those
-    of the draws that are left, and the reason says how many are missing.
+    of the draws that are left, and the reason says how many are missing. Nothing is drawn when no
+    metric has a score.
     """
     observed: dict[str, float] = {}
     reasons: dict[str, list[str]] = {label: [] for label, _, _ in metrics}
@@ -132,22 +132,20 @@ def against(a: Side, b: Side, draws: Iterable[Sides], metrics: Metrics) -> dict[
         try:
             observed[label] = build(name, a, b, options).value()
         except Refused as refusal:
-            reasons[label] = [str(refusal)]
-    null: dict[str, list[float]] = {label: [] for label, _, _ in metrics}
-    for drawn_a, drawn_b in draws:
+            reasons[label].append(str(refusal))
+    null = {label: np.full(m, np.nan) for label, _, _ in metrics}
+    for draw, (drawn_a, drawn_b) in enumerate(draws if observed else ()):
         for label, name, options in metrics:
-            null[label].append(np.nan)
-            if label in observed:
-                try:
-                    if len(drawn_a) != len(a):
-                        raise Refused(f"a draw has {len(drawn_a)} pairs, not {len(a)}")
-                    null[label][-1] = build(name, drawn_a, drawn_b, options).value()
-                except Refused as refusal:
-                    reasons[label].append(str(refusal))
+            if label not in observed:
+                continue
+            try:
+                if len(drawn_a) != len(a):
+                    raise Refused(f"a draw has {len(drawn_a)} pairs, not {len(a)}")
+                null[label][draw] = build(name, drawn_a, drawn_b, options).value()
+            except Refused as refusal:
+                reasons[label].append(str(refusal))
     return {
-        label: null_score(
-            len(a), observed.get(label, np.nan), np.array(null[label]), *reasons[label][:1]
-        )
+        label: null_score(len(a), observed.get(label, np.nan), null[label], *reasons[label][:1])
         for label, _, _ in metrics
     }
 

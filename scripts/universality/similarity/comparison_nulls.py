@@ -17,6 +17,7 @@ from universality.similarity.redone import Redone
 from universality.similarity.sharing import shared_fraction
 
 CORRELATIONS = ("correlation_fit", "correlation_heldout")
+RANDOM = ("random_vectors", "rotated", "random_features")
 
 
 def rows(
@@ -58,36 +59,31 @@ def rows(
         matched = pairs["method"] == number
         kept = matched & pairs["kept"]
         a, b = sides[0][pairs["a"][kept]], sides[1][pairs["b"][kept]]
-        drawn: dict[str, Iterable[Sides]] = {
-            "random_vectors": nulls.random_vectors(a, b, draws, _stream(seed, "random_vectors")),
-            "rotated": nulls.rotated(a, b, draws, _stream(seed, "rotated")),
-            "random_features": nulls.random_features(
-                sides[0][participating[0]],
-                sides[1][participating[1]],
-                len(a),
+        others = sides[0][participating[0]], sides[1][participating[1]]
+        streams = [seeds.generator(seed, "nulls", null) for null in RANDOM]
+        drawn: dict[str, tuple[int, Iterable[Sides]]] = {
+            "random_vectors": (draws, nulls.random_vectors(a, b, draws, streams[0])),
+            "rotated": (draws, nulls.rotated(a, b, draws, streams[1])),
+            "random_features": (
                 draws,
-                _stream(seed, "random_features"),
+                nulls.random_features(*others, len(a), draws, streams[2]),
             ),
         }
         again = redone.get(method)
         if again is not None:
             matchings = again.each("a", "b", "correlation_fit")
-            drawn["rematched"] = nulls.rematched(*sides, matchings, len(a))
+            drawn["rematched"] = again.draws, nulls.rematched(*sides, matchings, len(a))
             correlations = {name: pairs[name][matched] for name in CORRELATIONS}
             found += [
                 _row(method, metric, "rematched", result)
                 for metric, result in _correlations(correlations, again)
             ]
-        for null, some in drawn.items():
+        for null, (m, some) in drawn.items():
             found += [
                 _row(method, metric, null, result)
-                for metric, result in nulls.against(a, b, some, metrics).items()
+                for metric, result in nulls.against(a, b, m, some, metrics).items()
             ]
     return found
-
-
-def _stream(seed: int, null: str) -> np.random.Generator:
-    return seeds.generator(seed, "nulls", null)
 
 
 def _row(method: str, metric: str, null: str, result: NullScore) -> dict[str, Any]:
@@ -110,7 +106,8 @@ def _correlations(
         for draw, (part,) in enumerate(redone.each("correlation_heldout"))
     ]
     value = shared_fraction(observed["correlation_heldout"], pooled)
-    yield "shared_fraction", null_score(n, value, np.array(null), "no pairs")
+    why = "no pairs" if redone.draws else nulls.NO_DRAWS
+    yield "shared_fraction", null_score(n, value, np.array(null), why)
 
 
 def _scored(n: int, r: Float[np.ndarray, " n"], null: Float[np.ndarray, " m"]) -> NullScore:

@@ -91,10 +91,14 @@ def halves_interval(
     A bootstrap would draw pairs repeatedly, and a pair is its own nearest neighbour: metrics of
     geometry come out too high. So halves are drawn without replacement: the delete-half jackknife
     (Shao & Wu 1989, Annals of Statistics 17), where the standard deviation over subsets of h pairs
-    times sqrt(h / (n - h)) estimates that of all n. It covers the expected score of n pairs of the
-    same kind, which for metrics that fall with n (such as SVCCA) is not their limit for many
-    pairs. Pairs of a many-to-one matching share features and so are less independent than it takes
-    them to be.
+    times sqrt(h / (n - h)) estimates that of all n; t is the 97.5 % quantile of Student's law with
+    draws - 1 degrees of freedom.
+
+    It covers the expected score of n pairs of the same kind, which for metrics that depend on n
+    (SVCCA, neighbours) is not their limit for many pairs. In simulation it does so in 94 % to 98 %
+    of cases (`rsa`, `cka`, `mutual_knn`, `svcca`), in 92 % for `procrustes`, and in 90 % for SVCCA
+    where singular values number k and k + 1 are so close that chance decides which is kept. Pairs
+    of a many-to-one matching share features and are less independent than is assumed.
 
     Raises:
         Refused: the metric refuses the pairs, or a half of them.

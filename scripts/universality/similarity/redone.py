@@ -38,7 +38,5 @@ def redone(
     for number, method in enumerate(attributes["methods"]):
         here = of_kind & (columns["method"] == number)
         names = ("draw", "a", "b", "correlation_fit", "correlation_heldout")
-        found[method] = Redone(
-            attributes["draws"][kind], *(columns[name][here] for name in names)
-        )
+        found[method] = Redone(attributes["draws"][kind], *(columns[name][here] for name in names))
     return found

@@ -67,8 +67,10 @@ def _experiment(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for values, what in ((n, "number of pairs"), (mean, "mean of shuffled SVCCA")):
         if missing := int((~np.isfinite(values)).sum()):
             return row | {"reason": f"{missing} of {len(rows)} rows store no {what}"}
-    if len(rows) < 2 or n.min() < 2:
-        return row | {"reason": f"{len(rows)} rows of at least {n.min(initial=np.inf):g} pairs"}
+    if len(rows) < 2:
+        return row | {"reason": "fewer than 2 rows"}
+    if n.min() < 2:
+        return row | {"reason": "a row of fewer than 2 pairs"}
     ratio = mean / law(n)
     error = 1.96 * float(ratio.std(ddof=1)) / math.sqrt(len(ratio))
     centre = float(ratio.mean())

@@ -73,7 +73,6 @@ def ranges(table: pd.DataFrame) -> pd.DataFrame:
 def claims(table: pd.DataFrame) -> list[Claim]:
     """Return what the table must show."""
     spread = ranges(table).set_index(["likeness", "metric"])
-    nothing = spread.loc[0.0]
     alike = spread.loc[LIKENESS[1]].loc[list(INDEPENDENT)]
     enough = bool(table["runs"].min() >= 10)
     inflated = table[(table["likeness"] == 0) & (table["metric"] == "svcca")]["value"]
@@ -99,7 +98,7 @@ def claims(table: pd.DataFrame) -> list[Claim]:
         Claim(
             f"of rows that are alike, the position of {', '.join(INDEPENDENT)} stays the same "
             "over n and d within .1",
-            ", ".join(f"{name} ranges over {row['position']:.3f}" for name, row in alike.iterrows()),
+            ", ".join(f"{name} ranges over {x:.3f}" for name, x in alike["position"].items()),
             bool((alike["position"] < 0.1).all()),
             enough,
         ),

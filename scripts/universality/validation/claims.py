@@ -1,8 +1,9 @@
 """What the experiments must show, and whether they do."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import pandas as pd
 from scipy.stats import binomtest
 
 CONFIDENCE = 0.01
@@ -32,6 +33,18 @@ def exceeds(successes: int, runs: int, level: float, tests: int = 1) -> bool:
     """
     p = binomtest(successes, runs, level, alternative="greater").pvalue
     return bool(p < CONFIDENCE / tests)
+
+
+def keeps(table: pd.DataFrame, rejected: str, level: float) -> bool:
+    """Say whether no row's count `rejected`, of `runs`, shows a rate above `level`."""
+    counts = zip(table[rejected].tolist(), table["runs"].tolist(), strict=True)
+    return not any(exceeds(count, runs, level, len(table)) for count, runs in counts)
+
+
+def extreme(table: pd.DataFrame, column: str, largest: bool) -> dict[str, Any]:
+    """Return the row with the largest or smallest value in a column, by the names of columns."""
+    rows = table.sort_values(column, kind="stable").to_dict("records")
+    return {str(name): value for name, value in rows[-1 if largest else 0].items()}
 
 
 def broken(claims: Iterable[Claim]) -> list[Claim]:

@@ -12,15 +12,16 @@ import pandas as pd
 from jaxtyping import Float
 
 from universality.similarity.calibration import benjamini_hochberg, max_t
+from universality.similarity.comparison import Metrics
 from universality.similarity.scoring import score
-from universality.validation.claims import Claim, exceeds, interval
+from universality.validation.claims import Claim, extreme, interval, keeps
 from universality.validation.runs import Row, Runs
 
 LEVEL = 0.05
 M = 199
 LAYERS = 3
 DIMENSIONS = 20, 16
-METRICS = (("rsa", {}), ("svcca", {"k": 2}))
+METRICS: Metrics = [("rsa", "rsa", {}), ("svcca", "svcca", {"k": 2})]
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,14 @@ def measure(runs: Runs, repeats: int = 800) -> pd.DataFrame:
 def claims(table: pd.DataFrame) -> list[Claim]:
     """Return what the table must show."""
     corrected = table[table["correction"] == "max_t"]
-    worst = corrected.loc[corrected["rate"].idxmax()]
+    worst = extreme(corrected, "rate", True)
     nothing = corrected[corrected["grid"].str.startswith("nothing")]
-    lowest = nothing.loc[nothing["rate"].idxmin()]
+    lowest = extreme(nothing, "rate", False)
     plain = table[(table["correction"] == "none") & table["grid"].str.startswith("nothing")]
     discovery = table[
         (table["correction"] == "benjamini_hochberg") & table["grid"].str.startswith("3 of")
     ]
-    share = discovery.loc[discovery["false_share"].idxmax()]
+    share = extreme(discovery, "false_share", True)
     # Of nine cells, six are null: Benjamini & Hochberg promise 6/9 of the level.
     enough = bool(table["runs"].min() >= 100)
     deviation = np.sqrt(LEVEL * (1 - LEVEL) / share["runs"])
@@ -85,10 +86,7 @@ def claims(table: pd.DataFrame) -> list[Claim]:
         Claim(
             f"max-T: any false rejection among 9 cells in at most {LEVEL:.0%} of grids",
             f"largest {_rate(worst)} ({worst['metric']}, {worst['grid']})",
-            not any(
-                exceeds(row.any_false, row.runs, LEVEL, len(corrected))
-                for row in corrected.itertuples()
-            ),
+            keeps(corrected, "any_false", LEVEL),
         ),
         Claim(
             "max-T is not idle: nor is it far below that level where nothing is shared",
@@ -98,7 +96,7 @@ def claims(table: pd.DataFrame) -> list[Claim]:
         ),
         Claim(
             "uncorrected, the nine cells reject falsely far more often",
-            f"lowest {_rate(plain.loc[plain['rate'].idxmin()])}",
+            f"lowest {_rate(extreme(plain, 'rate', False))}",
             bool((plain["low"] > 2 * LEVEL).all()),
             enough,
         ),
@@ -112,7 +110,7 @@ def claims(table: pd.DataFrame) -> list[Claim]:
     ]
 
 
-def _rate(row: "pd.Series[float]") -> str:
+def _rate(row: Row) -> str:
     return f"{row['rate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
 
 
@@ -130,7 +128,7 @@ def _run(grid: Grid, rng: np.random.Generator) -> list[Row]:
     n = np.resize(grid.pairs, len(cells))
     shared = np.array([grid.shared and i == j for i, j in cells])
     rows = []
-    for metric, options in METRICS:
+    for label, metric, options in METRICS:
         scores = [
             # As in a study: the same stream for each cell.
             score(
@@ -150,7 +148,7 @@ def _run(grid: Grid, rng: np.random.Generator) -> list[Row]:
             rows.append(
                 {
                     "grid": grid.name,
-                    "metric": metric,
+                    "metric": label,
                     "correction": correction,
                     "false": int((rejected & ~shared).sum()),
                     "true": int((rejected & shared).sum()),

@@ -1,17 +1,18 @@
 """Two dictionaries through the steps of a study: which features take part, matching, selection."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from universality.features.rematching import HALVES, Redraw, half, redraws, rematch
 from universality.features.selection import select
 from universality.features.statistics import Matrix, Statistics
+from universality.similarity.redone import Redone
 from universality.validation.worlds import Dictionary, World
 
+METHOD = "hungarian"
 SELECTION: Mapping[str, Any] = {
     "min_correlation": 0.1,
     "shared_label": False,
@@ -22,28 +23,21 @@ SELECTION: Mapping[str, Any] = {
 MIN_FIRINGS, MIN_DOCUMENTS = 10, 3
 """Of a feature that takes part, in each split: the defaults."""
 
-
-@dataclass(frozen=True, eq=False)
-class Matched:
-    """What one matching gives.
-
-    Attributes:
-        a: the features of side a.
-        b: their partners.
-        fit: their correlations on the documents that were matched on.
-        heldout: their correlations on other documents.
-        kept: whether they pass the filters.
-    """
-
-    a: Int[np.ndarray, " P"]
-    b: Int[np.ndarray, " P"]
-    fit: Float[np.ndarray, " P"]
-    heldout: Float[np.ndarray, " P"]
-    kept: Bool[np.ndarray, " P"]
+Pairs = Mapping[str, np.ndarray]
+"""By name, as a study's store of a matching: method, a, b, correlation_fit, correlation_heldout,
+and kept (whether the pair passes the filters)."""
 
 
 class Comparison:
-    """Two dictionaries over rows that correspond; the first half of the documents to match on."""
+    """Two dictionaries over rows that correspond; the first half of the documents to match on.
+
+    Attributes:
+        decoder_a: decoder rows of all features of a.
+        decoder_b: the same of b.
+        features_a: the features of a that fire often enough to take part.
+        features_b: the same of b.
+        halves: their activations on the documents to match on, and on the others.
+    """
 
     def __init__(self, world: World, a: Dictionary, b: Dictionary) -> None:
         document = np.repeat(np.arange(world.documents), world.tokens)
@@ -52,32 +46,41 @@ class Comparison:
         self.features_a = _participating(a.activations, document, split)
         self.features_b = _participating(b.activations, document, split)
         left, right = a.activations[:, self.features_a], b.activations[:, self.features_b]
-        self._halves: Redraw = {
+        self.halves: Redraw = {
             name: half(left[split == number], right[split == number], document[split == number])
             for number, name in enumerate(HALVES, start=1)
         }
 
-    def matched(self, method: str = "hungarian") -> Matched:
-        """Return the pairs that `method` finds."""
-        return self._rematched(self._halves, method)
+    def matched(self) -> Pairs:
+        """Return the pairs that Hungarian matching finds."""
+        return self._matched(self.halves)
 
-    def rematched(
-        self, draws: int, rng: np.random.Generator, method: str = "hungarian"
-    ) -> Iterator[Matched]:
-        """Yield the pairs that `method` finds where nothing corresponds: on shifted documents."""
-        for _, drawn in redraws(self._halves, draws, 0, rng):
-            yield self._rematched(drawn, method)
+    def rematched(self, draws: int, rng: np.random.Generator) -> Redone:
+        """Return what it finds where nothing corresponds: on shifted documents, `draws` times."""
+        found = [self._matched(drawn) for _, drawn in redraws(self.halves, draws, 0, rng)]
+        draw = np.repeat(np.arange(len(found)), [len(pairs["a"]) for pairs in found])
+        names = ("a", "b", "correlation_fit", "correlation_heldout")
+        return Redone(
+            len(found), draw, *(np.concatenate([pairs[name] for pairs in found]) for name in names)
+        )
 
-    def _rematched(self, drawn: Redraw, method: str) -> Matched:
-        (row, column), fit, heldout = rematch(drawn, [method])[method]
+    def kept_decoders(self) -> tuple[Float[np.ndarray, "n d_a"], Float[np.ndarray, "n d_b"]]:
+        """Return the paired decoder rows of the matched pairs that pass the filters."""
+        pairs = self.matched()
+        a, b = (pairs[name][pairs["kept"]] for name in "ab")
+        return self.decoder_a[a], self.decoder_b[b]
+
+    def _matched(self, drawn: Redraw) -> Pairs:
+        (row, column), fit, heldout = rematch(drawn, [METHOD])[METHOD]
         a, b = self.features_a[row], self.features_b[column]
-        return Matched(a, b, fit, heldout, select(a, b, fit, {}, {}, SELECTION)["kept"])
-
-    def decoders(
-        self, pairs: Matched
-    ) -> tuple[Float[np.ndarray, "n d_a"], Float[np.ndarray, "n d_b"]]:
-        """Return the paired decoder rows of the kept pairs."""
-        return self.decoder_a[pairs.a[pairs.kept]], self.decoder_b[pairs.b[pairs.kept]]
+        return {
+            "method": np.zeros(len(a), np.int8),
+            "a": a,
+            "b": b,
+            "correlation_fit": fit,
+            "correlation_heldout": heldout,
+            "kept": select(a, b, fit, {}, {}, SELECTION)["kept"],
+        }
 
 
 def _participating(

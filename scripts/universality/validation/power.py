@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from universality.similarity.scoring import score
-from universality.validation.claims import Claim, exceeds
+from universality.validation.claims import Claim, extreme, keeps
 from universality.validation.pipeline import Comparison
 from universality.validation.registry import small
 from universality.validation.runs import Row, Runs
@@ -88,15 +88,12 @@ def claims(table: pd.DataFrame) -> list[Claim]:
     return [
         Claim(
             f"nothing shared: no metric rejects in more than {LEVEL:.0%} of whole runs",
-            f"largest {_named(nothing.loc[nothing['power'].idxmax()])}",
-            not any(
-                exceeds(row.rejected, row.runs, LEVEL, len(nothing))
-                for row in nothing.itertuples()
-            ),
+            f"largest {_named(extreme(nothing, 'power', True))}",
+            keeps(nothing, "rejected", LEVEL),
         ),
         Claim(
             "everything shared: every metric finds it in at least 95 % of runs",
-            f"lowest {_named(everything.loc[everything['power'].idxmin()])}",
+            f"lowest {_named(extreme(everything, 'power', False))}",
             bool((everything["power"] >= 0.95).all()),
             enough,
         ),
@@ -109,13 +106,13 @@ def claims(table: pd.DataFrame) -> list[Claim]:
     ]
 
 
-def _named(row: "pd.Series[float]") -> str:
+def _named(row: Row) -> str:
     return f"{row['power']:.2f} ({row['metric']}, {row['runs']:.0f} runs)"
 
 
 def _run(point: Point, rng: np.random.Generator) -> list[Row]:
     comparison = Comparison(point.world, *dictionaries(point.world, rng))
-    a, b = comparison.decoders(comparison.matched())
+    a, b = comparison.kept_decoders()
     drawn = int(rng.integers(1 << 63))
     rows = []
     for label, metric, options in small():

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from universality.similarity.sharing import shared_fraction
-from universality.validation.claims import Claim
+from universality.validation.claims import Claim, extreme
 from universality.validation.pipeline import Comparison
 from universality.validation.runs import Row, Runs
 from universality.validation.worlds import World, dictionaries
@@ -76,9 +76,9 @@ def errors(table: pd.DataFrame) -> pd.DataFrame:
 def claims(table: pd.DataFrame) -> list[Claim]:
     """Return what the errors must show."""
     plain = table[~table["world"].isin([*MISLEADING, "much noise"])]
-    worst = plain.loc[plain["bias"].abs().idxmax()]
+    worst = extreme(plain.assign(size=plain["bias"].abs()), "size", True)
     noisy = table[table["world"] == "much noise"]
-    topics = table[(table["world"] == MISLEADING[-1]) & (table["put_in"] == 0)].iloc[0]
+    topics = extreme(table[table["world"] == MISLEADING[-1]], "put_in", False)
     enough = bool(table["runs"].min() >= 5)
     order = table.groupby("world")["estimate"].apply(lambda e: e.is_monotonic_increasing)
     return [
@@ -114,7 +114,7 @@ def _run(setting: Setting, rng: np.random.Generator) -> list[Row]:
     a, b = dictionaries(setting.world, rng)
     comparison = Comparison(setting.world, a, b)
     pairs = comparison.matched()
-    null = [redone.heldout for redone in comparison.rematched(REMATCHINGS, rng)]
+    null = comparison.rematched(REMATCHINGS, rng).correlation_heldout
     sides = a.concept[comparison.features_a], b.concept[comparison.features_b]
     truth = len(np.intersect1d(*sides)) / min(map(len, sides))
     return [
@@ -122,8 +122,8 @@ def _run(setting: Setting, rng: np.random.Generator) -> list[Row]:
             "world": setting.name,
             "put_in": setting.world.shared,
             "truth": truth,
-            "estimate": shared_fraction(pairs.heldout, np.concatenate(null)),
-            "matched": float((a.concept[pairs.a] == b.concept[pairs.b]).mean()),
-            "heldout": float(pairs.heldout.mean()),
+            "estimate": shared_fraction(pairs["correlation_heldout"], null),
+            "matched": float((a.concept[pairs["a"]] == b.concept[pairs["b"]]).mean()),
+            "heldout": float(pairs["correlation_heldout"].mean()),
         }
     ]

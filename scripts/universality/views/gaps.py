@@ -83,8 +83,8 @@ def _too_few_pairs(scores: pd.DataFrame, pair: roles.Pair) -> list[str]:
     for metric in cells.geometries(scores):
         chosen = cells.select(scores, metric)
         rows = roles.beside(cells.select(scores, metric, cells.default_method(chosen)), pair)
-        usual = cells.span(rows.loc[rows["role"] == "cross", "n"])
         for role, few in cells.incomparable(rows).groupby("role"):
+            usual = cells.span(rows.loc[rows["role"] == "cross", "n"])
             sentence = (
                 f"of the {role} of {pair} stands on {cells.span(few['n'])} kept pairs, too few to "
                 f"be read beside the {usual} of the cross cells."

@@ -58,8 +58,7 @@ class Cka(KernelMetric):
 
     Invariant to rotation, isotropic scale and a shift common to all rows. Centring commutes with
     reordering, so a permutation costs one gathered inner product of the two centred kernels. Keeps
-    6 n^2 bytes; takes up to 16 n^2 (`linear`) or 20 n^2 (`rbf`) to prepare (4.1 and 5.1 GB for
-    n = 16,000).
+    6 n^2 bytes, and takes up to 16 n^2 to prepare (4.1 GB for n = 16,000).
 
     Raises:
         Refused: n < 4; all similarities of different items of a side are equal (equal rows, a

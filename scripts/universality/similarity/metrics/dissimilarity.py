@@ -149,8 +149,8 @@ def _ranks(values: Float[np.ndarray, " N"]) -> tuple[Float32[np.ndarray, " N"], 
     """Return the ranks less their mean, over the norm they have without ties; and their norm.
 
     Ties share their average rank. A value and its place are packed into one integer: sorting those
-    takes half the time of `argsort` on 10^7 values and a tenth on 10^8, where each comparison
-    of `argsort` waits for memory. Where 64 bits do not suffice, it goes by ranges of values.
+    takes less than half the time of `argsort`, whose comparisons wait for memory. Where the bits of
+    an integer do not suffice, it goes by ranges of values.
     """
     n = len(values)
     lowest = values.min()

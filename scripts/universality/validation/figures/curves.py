@@ -1,5 +1,7 @@
 """Estimates against the truth: shared fraction, published statistic, calibration."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,6 +17,9 @@ SHOWN = ("svcca", "procrustes", "linear_predictivity", "mutual_knn", "cka_biased
 """Of the metrics in `calibration`, those that a figure has room for; the table has all."""
 
 
+SHARE = "share of features with a counterpart"
+
+
 @style.styled
 def shared_fraction(errors: pd.DataFrame) -> Figure:
     """Draw the estimated shared fraction against the true one, and its error."""
@@ -27,13 +32,13 @@ def shared_fraction(errors: pd.DataFrame) -> Figure:
     for number, world in enumerate(worlds):
         part = errors[errors["world"] == world]
         misleading = world in fractions.MISLEADING
-        style_of = {
+        look: dict[str, Any] = {
             "color": style.OKABE_ITO[number % 7],
             "marker": style.MARKERS[number % 8],
             "linestyle": ":" if misleading else "-",
         }
-        left.plot(part["truth"], part["estimate"], label=world, **style_of)
-        right.errorbar(part["truth"], part["bias"], part["sd"], **style_of)
+        left.plot(part["truth"], part["estimate"], label=world, **look)
+        right.errorbar(part["truth"], part["bias"], part["sd"], **look)
     left.plot([0, 1], [0, 1], color="0.6", linewidth=0.6, zorder=0)
     left.set(xlabel="true share", ylabel="estimated share", title="Estimate (mean)")
     right.axhline(0, color="0.6", linewidth=0.6, zorder=0)
@@ -55,7 +60,10 @@ def published(table: pd.DataFrame, inflated: pd.DataFrame) -> Figure:
         for number, (name, part) in enumerate(
             table[table["directions"] == kind].groupby("statistic", sort=False)
         ):
-            look = {"color": style.OKABE_ITO[(3, 0, 2)[number]], "marker": style.MARKERS[number]}
+            look: dict[str, Any] = {
+                "color": style.OKABE_ITO[(3, 0, 2)[number]],
+                "marker": style.MARKERS[number],
+            }
             below, above = part["value"] - part["value_q05"], part["value_q95"] - part["value"]
             x = part["shared"] + (number - 1) * 0.012
             row[0].errorbar(x, part["value"], (below, above), label=str(name), **look)
@@ -65,10 +73,11 @@ def published(table: pd.DataFrame, inflated: pd.DataFrame) -> Figure:
         row[1].set(title="Found", ylabel="share of runs, p at most .05", ylim=(-0.05, 1.05))
         row[1].axhline(publisheds.LEVEL, color="0.6", linewidth=0.6, linestyle=":")
         for ax in row[:2]:
-            ax.set_xlabel("share of features with a counterpart")
+            ax.set_xlabel(SHARE)
     _zeros(axes[0, 2], table)
     _inflation(axes[1, 2], inflated)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
+    shown = [ax.get_legend_handles_labels() for ax in (axes[0, 0], axes[0, 2])]
+    handles, labels = ([*first, *second] for first, second in zip(*shown, strict=True))
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure
 
@@ -83,19 +92,21 @@ def _zeros(ax: Axes, table: pd.DataFrame) -> None:
             marker=style.MARKERS[0],
             markerfacecolor=("none", style.OKABE_ITO[3])[number],
             linestyle=("-", "--")[number],
-            label=str(kind),
+            label=f"p = 0: {kind}",
         )
     ax.set(title=f"Published p is 0 ({publisheds.M} shuffles)", ylim=(-0.05, 1.05))
-    ax.set(xlabel="share of features with a counterpart", ylabel="share of runs")
-    ax.legend(loc="lower right")
+    ax.set(xlabel=SHARE, ylabel="share of runs")
 
 
 def _inflation(ax: Axes, inflated: pd.DataFrame) -> None:
     mean = inflated.groupby("n")["value"].mean()
     ax.plot(mean.index, mean, color=style.OKABE_ITO[6], marker="X")
     ax.set_xscale("log")
-    ax.set(ylim=(0, 1.05), xlabel="pairs of unrelated random vectors", ylabel="score")
-    ax.set_title("SVCCA with 99 % of the variance, d = {}, {}".format(*publisheds.DIMENSIONS))
+    ax.set_xticks(mean.index, [str(n) for n in mean.index])
+    ax.minorticks_off()
+    ax.set(ylim=(0, 1.05), ylabel="score")
+    ax.set_xlabel("pairs of unrelated vectors, d = {} and {}".format(*publisheds.DIMENSIONS))
+    ax.set_title("SVCCA with 99 % of the variance")
 
 
 @style.styled
@@ -111,12 +122,11 @@ def calibration(table: pd.DataFrame) -> Figure:
             _over_n(ax, table[table["likeness"] == likeness], column)
             ax.set_title(f"{name[0].upper()}{name[1:]}: {what}")
             ax.set_ylabel(name)
-            ax.set_xlabel("pairs")
-    for column in range(3):
-        ends = [axis.get_ylim() for axis in axes[:, column]]
-        low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-        for ax in axes[:, column]:
-            ax.set_ylim(low, high)
+    for upper, lower in axes.T:
+        lower.set_xlabel("pairs")
+        ends = [*upper.get_ylim(), *lower.get_ylim()]
+        upper.set_ylim(min(ends), max(ends))
+        lower.set_ylim(min(ends), max(ends))
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5)
     return figure

@@ -32,9 +32,9 @@ def rates(
     ax.set_xticks(range(values.shape[1]), [str(name) for name in values.columns])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    for y, x in np.ndindex(numbers.shape):
-        if np.isnan(numbers[y, x]):
+    for (y, x), number in np.ndenumerate(numbers):
+        if np.isnan(number):
             heat.refuse(ax, x, y)
         else:
-            color = heat.ink(SEQUENTIAL, float(np.clip(norm(numbers[y, x]), 0, 1)))
-            ax.text(x, y, text(numbers[y, x]), ha="center", va="center", color=color)
+            color = heat.ink(SEQUENTIAL, min(1.0, norm(float(number))))
+            ax.text(x, y, text(float(number)), ha="center", va="center", color=color)

@@ -9,8 +9,9 @@ from scipy.stats import kstwo
 
 from universality.validation import grid_error as grids
 from universality.validation import power as powers
+from universality.validation.against_nulls import M_OTHERS, M_PERMUTED
 from universality.validation.figures import heat_map
-from universality.validation.uniformity import LEVEL, M_OTHERS, M_PERMUTED
+from universality.validation.uniformity import LEVEL
 from universality.views import style
 from universality.views.names import metric_name
 
@@ -26,6 +27,10 @@ CORRECTIONS = {
     "max_t": ("max-T", style.OKABE_ITO[0], "o"),
     "benjamini_hochberg": ("Benjamini-Hochberg", style.OKABE_ITO[2], "^"),
 }
+
+
+def _one_line(null: str) -> str:
+    return NULLS[null].replace("-\n", "").replace("\n", " ")
 
 
 @style.styled
@@ -47,17 +52,13 @@ def uniformity(table: pd.DataFrame, tests: pd.DataFrame) -> Figure:
                 color=style.OKABE_ITO[number],
                 linewidth=0.5,
                 alpha=0.7,
-                label=NULLS[str(null)].replace("-\n", "").replace("\n", " ")
-                if metric == part["metric"].iloc[0]
-                else None,
+                label=_one_line(str(null)) if metric == part["metric"].iloc[0] else None,
             )
     # The lines are as many as the tests: a band for all of them at once (Bonferroni).
     for share, dash, name in ((1, ":", "95 % of single lines"), (len(tests), "--", "95 % of all")):
         edge = kstwo.isf(LEVEL / share, runs)
         for sign in (-1, 1):
-            left.axhline(
-                sign * edge, color="0.4", linestyle=dash, label=name if sign > 0 else None
-            )
+            left.axhline(sign * edge, color="0.4", linestyle=dash, label=name if sign > 0 else None)
     left.axhline(0, color="0.8", linewidth=0.5, zorder=0)
     bound = 1.9 * kstwo.isf(LEVEL / len(tests), runs)
     left.set(xlim=(0, 1), ylim=(-bound, bound), xlabel="p", ylabel="share of runs below p, less p")
@@ -75,7 +76,7 @@ def uniformity(table: pd.DataFrame, tests: pd.DataFrame) -> Figure:
 def validity(table: pd.DataFrame) -> Figure:
     """Draw, for each world, how often each metric is significant against each null."""
     worlds = table["world"].unique()
-    figure = Figure(figsize=(style.FULL_WIDTH, 4.0), layout="constrained")
+    figure = Figure(figsize=(style.FULL_WIDTH, 4.4), layout="constrained")
     runs = int(table["runs"].min())
     figure.suptitle(
         f"Which null answers which question? Share of {runs} runs with p at most {LEVEL:g}"
@@ -85,7 +86,9 @@ def validity(table: pd.DataFrame) -> Figure:
         part = table[table["world"] == world]
         rates = part.pivot(index="metric", columns="null", values="rate")
         rates = rates.loc[part["metric"].unique(), part["null"].unique()]
-        heat_map.rates(ax, rates.rename(columns=NULLS))
+        heat_map.rates(ax, rates)
+        names = [_one_line(str(null)) for null in rates.columns]
+        ax.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
         ax.set_title(style.fit(str(world), 1.75))
     for ax in axes[len(worlds) :]:
         ax.set_axis_off()
@@ -148,7 +151,7 @@ def power(table: pd.DataFrame) -> Figure:
         f"Which metric finds what? Share of {runs} runs with p at most {powers.LEVEL:g} "
         f"(base: {base.shared:g} shared, {base.width_a} features, noise {base.direction_noise:g})"
     )
-    upper, lower = figure.subfigures(2, 1, height_ratios=[1, 1.12])
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[1, 1.12]).ravel()
     axes = [
         *upper.subplots(1, 2, sharey=True, width_ratios=[7, 5]),
         *lower.subplots(1, 2, sharey=True, width_ratios=[5, 10]),
@@ -172,7 +175,7 @@ def _sweep(ax: Axes, table: pd.DataFrame, sweep: str) -> None:
     elif sweep == "features of each side":
         pairs = part.groupby("at")["n"].mean()
         ax.set_xticks(range(len(levels)), [f"{at}\n({pairs[at]:.0f})" for at in levels])
-        ax.set_xlabel("features (pairs that the filter keeps)")
+        ax.set_xlabel("features (pairs kept); hatched: too few for the metric")
     elif sweep == "shared fraction":
         ax.set_xlabel("share of features with a counterpart")
     else:
