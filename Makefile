@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STUDY ?= config.yaml
 
-.PHONY: run test lint verify bench recover reproduce archive setup clean
+.PHONY: run test lint verify validate bench recover reproduce archive setup clean
 
 run: setup
 	@$(BIN)/python scripts/check.py $(STUDY)
@@ -25,6 +25,10 @@ lint: setup
 # Find what was damaged after it was written, and say how to make it again.
 verify: setup
 	@$(BIN)/python scripts/verify.py results $(STUDY)
+
+# Put known amounts of sharing into pretended models, and see what the method makes of them (docs/validation.md).
+validate: setup
+	@$(BIN)/python scripts/validate.py $(VALIDATE)
 
 # Time each metric's permutations beside recomputing it, and its memory (BENCH="--n 1000 --metrics rsa" for less).
 bench: setup

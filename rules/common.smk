@@ -56,6 +56,7 @@ SUBJECTS = study.subjects(STUDY)
 SCORING = STUDY["scoring"]
 # Lists, since Snakemake keeps parameters as JSON.
 METRICS = [list(metric) for metric in study.metrics(STUDY)]
+IN_DETAIL = [list(metric) for metric in study.detailed_metrics(STUDY)]
 
 # What <shared> and <study> stand for. Kept, since `workflow.pathvars` are always those of the workflow
 # that is being read.
@@ -257,14 +258,11 @@ def _detailed(comparison):
 
 
 DETAILED = [name for name, comparison in COMPARISONS.items() if _detailed(comparison)]
+CROSS = [name for name in DETAILED if COMPARISONS[name].kind == "cross"]
 PUBLISHED = DETAILED if "published" in SCORING["protocols"] else []
 CATEGORIES = STUDY["subspaces"]["categories"]
 IN_SUBSPACES = DETAILED if CATEGORIES else []
-REMATCHED = [
-    name
-    for name in DETAILED
-    if COMPARISONS[name].kind == "cross" and SCORING["detail"]["rematchings"]
-]
+REMATCHED = CROSS if SCORING["detail"]["rematchings"] or SCORING["detail"]["refits"] else []
 
 
 def dictionaries(*kinds):
@@ -430,7 +428,7 @@ def benchmarks():
         "matching": COMPARISONS,
         "scores": COMPARISONS,
         "rematching": REMATCHED,
-        "nulls": DETAILED,
+        "nulls": CROSS,
         "intervals": COMPARISONS,
         "sensitivity": DETAILED,
         "subspaces": IN_SUBSPACES,
@@ -474,7 +472,7 @@ def rule_graph_shape():
             {study.dictionary_source(DICTIONARIES[s.dictionary]) for s in SUBJECTS.values()}
         ),
         "labels": bool(STUDY["selection"]["exclude_labels"] or STUDY["selection"]["shared_label"]),
-        "in detail": [bool(n) for n in (DETAILED, PUBLISHED, REMATCHED, IN_SUBSPACES)],
+        "in detail": [bool(n) for n in (DETAILED, CROSS, PUBLISHED, REMATCHED, IN_SUBSPACES)],
         "rules": _digest_of_rules(),
     }
 

@@ -205,7 +205,7 @@ rule rematching:
     params:
         methods=SCORING["detail"]["methods"],
         shifts=SCORING["detail"]["rematchings"],
-        refits=SCORING["detail"]["rematchings"],
+        refits=SCORING["detail"]["refits"],
         seed=SEED,
         code=code("rematching"),
     script:

@@ -24,6 +24,7 @@ rule scores:
         runtime=240,
     params:
         metrics=METRICS,
+        scored=study.metric_methods(STUDY),
         permutations=SCORING["permutations"],
         detailed=SCORING["detail"]["methods"],
         seed=SEED,
@@ -46,7 +47,7 @@ rule nulls:
     benchmark:
         "<study>/benchmarks/nulls/{comparison}.tsv"
     wildcard_constraints:
-        comparison=any_of(DETAILED),
+        comparison=any_of(CROSS),
     conda:
         "../envs/nulls.yaml"
     threads: 1
@@ -55,7 +56,7 @@ rule nulls:
         runtime=240,
     params:
         methods=SCORING["detail"]["methods"],
-        metrics=METRICS,
+        metrics=IN_DETAIL,
         draws=SCORING["detail"]["draws"],
         seed=SEED,
         code=code("nulls"),
@@ -67,7 +68,6 @@ rule intervals:
     input:
         unpack(rematched),
         matching="<study>/matchings/{comparison}.zarr",
-        correlation="<study>/correlations/{comparison}.zarr",
         a=compared("a", "<study>/features/{subject}.zarr"),
         b=compared("b", "<study>/features/{subject}.zarr"),
         alignment=compared_alignment,
@@ -87,7 +87,7 @@ rule intervals:
         runtime=240,
     params:
         methods=SCORING["detail"]["methods"],
-        metrics=METRICS,
+        metrics=IN_DETAIL,
         draws=SCORING["detail"]["draws"],
         permuted=lambda wildcards: COMPARISONS[wildcards.comparison].permuted,
         seed=SEED,
@@ -118,7 +118,7 @@ rule sensitivity:
         runtime=240,
     params:
         methods=SCORING["detail"]["methods"],
-        metrics=METRICS,
+        metrics=IN_DETAIL,
         selection=STUDY["selection"],
         seed=SEED,
         code=code("sensitivity"),
@@ -150,7 +150,7 @@ rule subspaces:
         runtime=240,
     params:
         methods=SCORING["detail"]["methods"],
-        metrics=METRICS,
+        metrics=IN_DETAIL,
         categories=CATEGORIES,
         min_words=STUDY["subspaces"]["min_words"],
         min_pairs=STUDY["subspaces"]["min_pairs"],
@@ -187,7 +187,7 @@ rule published:
     params:
         choices=STUDY["published"],
         selection=STUDY["selection"],
-        svcca=STUDY["scoring"]["metrics"].get("svcca", {}),
+        svcca={label: options for label, _, options in METRICS}.get("svcca", {}),
         permutations=SCORING["permutations"],
         seed=SEED,
         code=code("published"),

@@ -7,7 +7,7 @@ rule tables:
         quality=qualities(),
         matchings=of_comparisons("<study>/matchings/{comparison}.zarr"),
         scores="<study>/calibration.parquet",
-        nulls=of_comparisons("<study>/nulls/{comparison}.parquet", DETAILED),
+        nulls=of_comparisons("<study>/nulls/{comparison}.parquet", CROSS),
         subspace_nulls=of_comparisons("<study>/subspaces/{comparison}.nulls.parquet", IN_SUBSPACES),
         intervals=of_comparisons("<study>/intervals/{comparison}.parquet"),
         sensitivity=of_comparisons("<study>/sensitivity/{comparison}.parquet", DETAILED),

@@ -28,6 +28,7 @@ found, nulls = scores(
     options.metrics,
     options.permutations,
     options.seed,
+    options.scored,
     tuple(coactivations),
     options.detailed,
 )

@@ -173,15 +173,31 @@ def metrics(config: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
 
     A list of `k` stands for one score for each, under the label with the number behind it.
     """
-    found = []
-    for label, entry in config["scoring"]["metrics"].items():
-        options = {key: value for key, value in entry.items() if key != "metric"}
-        name = entry.get("metric", label)
-        if isinstance(options.get("k"), list):
-            found += [(f"{label}_{k}", name, options | {"k": k}) for k in options["k"]]
-        else:
-            found.append((label, name, options))
-    return found
+    entries = config["scoring"]["metrics"].items()
+    return [score for label, entry in entries for score in _scores(label, entry)]
+
+
+def metric_methods(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the matchings that are scored, by the label of every score."""
+    return {
+        score: entry.get("methods", config["matching"]["methods"])
+        for label, entry in config["scoring"]["metrics"].items()
+        for score, _, _ in _scores(label, entry)
+    }
+
+
+def detailed_metrics(config: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return the `metrics` that are looked at in detail."""
+    entries, chosen = config["scoring"]["metrics"], config["scoring"]["detail"]["metrics"]
+    return [score for label in chosen for score in _scores(label, entries[label])]
+
+
+def _scores(label: str, entry: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    options = {key: value for key, value in entry.items() if key not in ("metric", "methods")}
+    name = entry.get("metric", label)
+    if isinstance(options.get("k"), list):
+        return [(f"{label}_{k}", name, options | {"k": k}) for k in options["k"]]
+    return [(label, name, options)]
 
 
 def category_files(config: Mapping[str, Any], root: Path) -> list[Path]:
@@ -437,9 +453,11 @@ def _check_scoring(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
     scoring, methods = config["scoring"], config["matching"]["methods"]
     known = schema["properties"]["scoring"]["properties"]["metrics"]["properties"]
     for label, entry in scoring["metrics"].items():
+        key = f"scoring.metrics.{label}"
+        for method in entry.get("methods", ()):
+            _among(f"{key}.methods", method, "matching.methods", methods)
         if label in known:
             continue
-        key = f"scoring.metrics.{label}"
         name = entry["metric"]
         if not isinstance(name, str) or name not in known:
             raise StudyError(f"{key}.metric: found {short(name)}; valid: {listed(known)}")
@@ -464,8 +482,12 @@ def _check_scoring(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
     if "methods" not in detail:
         detail["methods"] = ["hungarian"] if "hungarian" in methods else methods[:1]
     for method in detail["methods"]:
-        if method not in methods:
-            raise StudyError(
-                f"scoring.detail.methods: {short(method)} is not among matching.methods "
-                f"({listed(methods)})"
-            )
+        _among("scoring.detail.methods", method, "matching.methods", methods)
+    detail.setdefault("metrics", list(scoring["metrics"]))
+    for label in detail["metrics"]:
+        _among("scoring.detail.metrics", label, "scoring.metrics", scoring["metrics"])
+
+
+def _among(key: str, value: str, other: str, valid: Iterable[str]) -> None:
+    if value not in valid:
+        raise StudyError(f"{key}: {short(value)} is not among {other} ({listed(valid)})")

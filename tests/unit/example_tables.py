@@ -1,5 +1,6 @@
 """Plausible tables of a small study, with the values that a correct build gives."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -424,3 +425,14 @@ TABLES = {
     "alignments": alignments,
     "models": models,
 }
+
+
+@functools.cache
+def _made() -> dict[str, pd.DataFrame]:
+    made = {name: make() for name, make in TABLES.items()}
+    return made | {"scores": pd.concat([made["scores"], subspaces()], ignore_index=True)}
+
+
+def everything() -> dict[str, pd.DataFrame]:
+    """All tables, the categories among the scores; to be changed at will."""
+    return {name: frame.copy() for name, frame in _made().items()}

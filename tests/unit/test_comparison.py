@@ -84,6 +84,13 @@ def test_the_residual_basis_has_a_reason_in_place_of_a_geometry() -> None:
     assert np.isnan(nulls).all()
 
 
+def test_a_metric_scores_the_matchings_it_is_for() -> None:
+    rows, nulls = scored(scored={"svcca": ["hungarian"], "mine": ["hungarian", "max_correlation"]})
+    found = {(row["method"], row["metric"]) for row in rows if row["metric"] in LABELS}
+    assert found == {("hungarian", "svcca"), ("hungarian", "mine"), ("max_correlation", "mine")}
+    assert len(nulls) == 3
+
+
 def test_no_pairs_are_a_reason() -> None:
     none = {name: array[:0] for name, array in pairs().items()}
     rows, nulls = scored(pairs=none)

@@ -226,7 +226,7 @@ def test_subspaces_draw_the_distance_from_random_pairs() -> None:
     assert at[0, 0].get_fontweight() == "normal"
     assert at[0, 1].get_text() == "7"
     said = " ".join(" ".join(_texts(figure)).split())
-    assert "SVCCA was refused everywhere: n = … is below 20 k = 200" in said
+    assert "Refused everywhere: SVCCA: n = … is below 20 k = 200" in said
     assert "refused in 5 of 15: 7 pairs of the category are fewer than 10" in said
 
 

@@ -1,6 +1,7 @@
 """The ladder's pairs against a slow protocol, choice by choice; its end is the calibrated score."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import torch
 import yaml
 from scipy.optimize import linear_sum_assignment
 
+from universality import store
 from universality.documents import SPLITS
 from universality.features import dense
+from universality.features.correlation import correlate
 from universality.features.encodings import Encodings, Last
 from universality.features.labels import word
 from universality.features.ladder import CHOICES, Ladder, states
@@ -367,6 +370,42 @@ def test_without_rows_nothing_correlates(comparison: example.Comparison) -> None
     for name in ("pre_activations", "block_input", "rare_features"):
         a, b = emptied.pairs(NONE | {name: True, "rare_features": True})
         assert len(a) == len(b) == 0
+
+
+def test_a_subject_with_itself(comparison: example.Comparison, tmp_path: Path) -> None:
+    a = comparison.a
+    text = np.flatnonzero(~a.tokens.read("special"))
+    document = a.tokens.read("document")[text]
+    arrays = {"row_a": text, "row_b": text, "document": document}
+    store.write(
+        tmp_path / "a.zarr", "alignment", arrays | {"split": comparison.split[document]}, {}
+    )
+    alignment = store.open_store(tmp_path / "a.zarr", "alignment")
+    correlate(a.features, a.features, alignment, tmp_path / "c.zarr", 8, 3, None, {})
+    correlation = store.open_store(tmp_path / "c.zarr", "correlation")
+    encodings = Encodings(a, a, alignment, comparison.texts, example.CPU)
+    same = Ladder(encodings, correlation, {"min_correlation": 0.1} | _no_words())
+    decoder = a.features.store.read("decoder")
+    scorer = Scorer(decoder, decoder, {"k": 1}, 99, 0)
+    for _, state in states(EVERY):
+        left, right = same.pairs(state)
+        assert np.array_equal(left, right)
+        for row in scorer.rows(left, right, state["one_component"], state["shuffled_p"]):
+            assert row["value"] == pytest.approx(1, abs=1e-6)
+            assert row["p"] <= 0.02
+
+
+def test_a_side_of_one_feature(comparison: example.Comparison) -> None:
+    c = comparison
+    for feature in range(3):
+        one = replace(c.b, sae=c.b.sae.columns(slice(feature, feature + 1)))
+        encodings = Encodings(c.a, one, c.alignment, c.texts, example.CPU)
+        pairs = Ladder(encodings, c.correlation, SELECTION)
+        alone = EVERY | {"shared_label": False, "junk_labels": False, "special_positions": False}
+        for choices in (EVERY, alone, alone | {"signed_maximum": False}):
+            a, b = pairs.pairs(choices)
+            assert len(a) == len(b) <= 1
+            assert set(b.tolist()) <= {0}
 
 
 def test_last_keeps_one() -> None:

@@ -1,4 +1,4 @@
-"""What `scoring.metrics` may ask for, and what comes of it."""
+"""Which options metrics take."""
 
 import numpy as np
 import pytest
@@ -8,77 +8,28 @@ from universality.similarity.metrics import (
     METRICS,
     build_from_kernels,
     check,
-    check_all,
-    expanded,
 )
 from universality.similarity.metrics.base import flag, one_of, positive, whole
 
 
-def test_a_label_is_the_name_of_its_metric_unless_it_says_so():
-    asked = {"svcca": {"k": 3}, "rsa": {}, "rsa_cosine": {"metric": "rsa", "inside": "cosine"}}
-    assert expanded(asked) == [
-        ("svcca", "svcca", {"k": 3}),
-        ("rsa", "rsa", {}),
-        ("rsa_cosine", "rsa", {"inside": "cosine"}),
-    ]
-    assert asked["rsa_cosine"] == {"metric": "rsa", "inside": "cosine"}  # not changed
-
-
-def test_a_list_of_neighbours_makes_one_score_each():
-    asked = {
-        "mutual_knn": {"k": [5, 10]},
-        "near": {"metric": "jaccard_knn", "k": [1], "distance": "euclidean"},
-        "rank_neighbours": {"k": 7},
-    }
-    assert expanded(asked) == [
-        ("mutual_knn_5", "mutual_knn", {"k": 5}),
-        ("mutual_knn_10", "mutual_knn", {"k": 10}),
-        ("near_1", "jaccard_knn", {"k": 1, "distance": "euclidean"}),
-        ("rank_neighbours", "rank_neighbours", {"k": 7}),
-    ]
-
-
-def test_only_the_neighbour_metrics_take_lists():
-    listed = {
-        (name, option)
-        for name, metric in METRICS.items()
-        for option, kind in metric.OPTIONS.items()
-        if kind.listed
-    }
-    assert listed == {(name, "k") for name in ("mutual_knn", "jaccard_knn", "rank_neighbours")}
-
-
 @pytest.mark.parametrize(
-    ("asked", "words"),
+    ("name", "options", "words"),
     [
-        ({"ccc": {}}, r"scoring.metrics.ccc: metric 'ccc' is unknown; valid: svcca, "),
-        ({"x": {"metric": "y"}}, r"scoring.metrics.x: metric 'y' is unknown; valid: "),
-        ({"x": {"metric": ["rsa"]}}, r"scoring.metrics.x: metric \['rsa'\] is unknown; valid: "),
-        ({"x": {"metric": None}}, r"scoring.metrics.x: metric None is unknown; valid: "),
-        ({"rsa": {"k": 3}}, "scoring.metrics.rsa: metric rsa: unknown option 'k'; valid: inside"),
-        ({"svcca": {"k": 0}}, "scoring.metrics.svcca: metric svcca: k must be .*, found 0"),
-        ({"svcca": {"k": [5, 10]}}, r"scoring.metrics.svcca: .*k must be .*, found \[5, 10\]"),
-        ({"mutual_knn": {"k": []}}, "scoring.metrics.mutual_knn: k is an empty list"),
-        ({"mutual_knn": {"k": [3, 0]}}, "scoring.metrics.mutual_knn: .*k must be .*, found 0"),
-        (
-            {"mutual_knn": {"k": [3, 3]}},
-            "scoring.metrics.mutual_knn: there are two scores with the label 'mutual_knn_3'",
-        ),
-        (
-            {"mutual_knn": {"k": [3, 4]}, "mutual_knn_4": {"metric": "mutual_knn"}},
-            "scoring.metrics.mutual_knn_4: there are two scores with the label 'mutual_knn_4'",
-        ),
+        ("ccc", {}, r"metric 'ccc' is unknown; valid: svcca, "),
+        (["rsa"], {}, r"metric \['rsa'\] is unknown; valid: "),
+        (None, {}, r"metric None is unknown; valid: "),
+        ("rsa", {"k": 3}, "metric rsa: unknown option 'k'; valid: inside"),
+        ("svcca", {"k": 0}, "metric svcca: k must be .*, found 0"),
+        ("svcca", {"k": [5, 10]}, r"metric svcca: k must be .*, found \[5, 10\]"),
+        ("mutual_knn", {"k": [3]}, r"metric mutual_knn: k must be .*, found \[3\]"),
     ],
 )
-def test_mistakes_name_the_key(asked, words):
+def test_mistakes_are_named(name, options, words):
     with pytest.raises(StudyError, match=f"^{words}"):
-        expanded(asked)
-    with pytest.raises(StudyError, match=f"^{words}"):
-        check_all({"svcca_cv": {}, **asked})
+        check(name, options)
 
 
 def test_every_metric_is_valid_as_it_is():
-    check_all({name: {} for name in METRICS})
     for name in METRICS:
         check(name, {})
 

@@ -5,7 +5,7 @@ import pytest
 from example_neighbours import ranked, repeated, sides
 
 from universality.errors import StudyError
-from universality.similarity.metrics import Refused, expanded
+from universality.similarity.metrics import Refused
 from universality.similarity.metrics.mutual_knn import MutualKnn
 from universality.similarity.metrics.neighbours import nearest
 from universality.similarity.nulls import permutations
@@ -102,11 +102,3 @@ def test_k_must_be_a_whole_number(k):
 def test_the_distance_must_be_known():
     with pytest.raises(StudyError, match="distance must be cosine, euclidean, found 'pearson'"):
         MutualKnn(*sides(), distance="pearson")
-
-
-def test_a_list_of_k_makes_a_score_of_each():
-    scores = expanded({"mutual_knn": {"k": [5, 10], "distance": "euclidean"}})
-    assert scores == [
-        ("mutual_knn_5", "mutual_knn", {"k": 5, "distance": "euclidean"}),
-        ("mutual_knn_10", "mutual_knn", {"k": 10, "distance": "euclidean"}),
-    ]

@@ -143,15 +143,20 @@ def test_source_rsa_is_spearman_of_the_correlations_among_rows(n: int) -> None:
         assert source_rsa(a, b).value() == build("rsa", a, b, {}).value()
 
 
+INEXACT = 1.1
+
+
 @pytest.mark.parametrize("n", [3, 4, 20])
 def test_a_constant_row_correlates_0_with_the_others(n: int) -> None:
     """As in scikit-learn's cosine distance of centred rows, which the source uses."""
     from sklearn.metrics import pairwise_distances
 
     a, b = sides(n, seed=n)
-    a[1] = 0.1
+    constant = [1] if n == 3 else [1, 3]  # they correlate 0 with each other, too
+    a[constant] = INEXACT
+    assert a[1].mean() != INEXACT  # rounding leaves a row of equal numbers, not of zeros
     centred = [side - side.mean(1, keepdims=True) for side in (a, b)]
-    centred[0][1] = 0
+    centred[0][constant] = 0
     upper = np.triu_indices(n, 1)
     rows = [1 - pairwise_distances(side, metric="cosine")[upper] for side in centred]
     expected = spearmanr(*np.round(rows, 12)).statistic
@@ -237,6 +242,17 @@ def test_the_two_p_of_one_score() -> None:
         assert {x: before[x] for x in before if x != "p"} == {
             x: after[x] for x in after if x != "p"
         }
+
+
+def test_shuffles_that_give_the_pairing_itself_count() -> None:
+    """Of three pairs every sixth shuffle is no shuffle: p is not 0 then, whatever the score."""
+    a, b = sides(3, shared=9)
+    drawn = list(permutations(seeds.generator(SEED, "permutations"), 3, M))
+    same = np.mean([np.array_equal(p, np.arange(3)) for p in drawn])
+    assert 0.05 < same < 0.35
+    for row in scorer(a, b).rows(np.arange(3), np.arange(3), True, True):
+        metric = {"svcca": OneComponent, "rsa": SmallRsa}[row["metric"]](a, b)
+        assert row["p"] == np.mean([metric.permuted(p) >= metric.value() for p in drawn]) >= same
 
 
 def test_rows_of_the_corrected_protocol_are_the_study_s() -> None:

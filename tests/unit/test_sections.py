@@ -15,9 +15,7 @@ HOSTILE = "$c_1$ <b>|*`"
 
 
 def _all(**changed: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    made = {name: make() for name, make in example.TABLES.items()}
-    made["scores"] = pd.concat([made["scores"], example.subspaces()], ignore_index=True)
-    return made | changed
+    return example.everything() | changed
 
 
 def _section(page: str, title: str) -> str:
@@ -121,7 +119,7 @@ def test_scores_that_are_all_missing_give_a_page() -> None:
 def test_hostile_categories_metrics_and_experiments_are_shown_literally() -> None:
     scores = pd.concat([example.scores(), example.subspaces({HOSTILE: 20})])
     scores["metric"] = scores["metric"].replace("rsa", HOSTILE)
-    positions = example.positions().replace({"rsa": HOSTILE})
+    positions = _all()["positions"].replace({"rsa": HOSTILE})
     nulls = example.nulls().replace({"rsa": HOSTILE})
     source = example.source_nulls().assign(experiment=[HOSTILE, "x"])
     made = _all(scores=scores, positions=positions, nulls=nulls, source_nulls=source)

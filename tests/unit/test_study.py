@@ -83,9 +83,11 @@ def test_the_schema_lists_what_the_library_has() -> None:
             described = SCHEMA["$defs"][described["$ref"].rsplit("/", 1)[1]]
         taken = inspect.signature(metric).parameters.values()
         options = {p.name: p.default for p in taken if p.kind is p.KEYWORD_ONLY}
-        assert {k: v["default"] for k, v in described["properties"].items()} == options, name
+        stated = {k: v["default"] for k, v in described["properties"].items() if k != "methods"}
+        assert stated == options, name
     methods = properties["matching"]["properties"]["methods"]
     assert methods["items"]["enum"] == methods["default"] == list(MATCHERS)
+    assert SCHEMA["$defs"]["methods"]["items"]["enum"] == list(MATCHERS)
     train = properties["dictionaries"]["additionalProperties"]["properties"]["train"]
     assert train["properties"]["architecture"]["enum"] == list(ARCHITECTURES)
     source = properties["corpus"]["properties"]["sources"]["additionalProperties"]
@@ -148,7 +150,13 @@ def test_defaults() -> None:
         "metrics": {"svcca": {"k": 10}},
         "permutations": 1000,
         "protocols": ["calibrated", "published"],
-        "detail": {"draws": 100, "rematchings": 19, "methods": ["hungarian"]},
+        "detail": {
+            "draws": 100,
+            "rematchings": 19,
+            "refits": 9,
+            "methods": ["hungarian"],
+            "metrics": ["svcca"],
+        },
     }
     assert len(resolved["published"]) == 11
     assert all(resolved["published"].values())
@@ -412,13 +420,39 @@ def test_a_metric_under_a_name_of_its_own_and_one_score_for_each_k() -> None:
     ]
 
 
+def test_a_metric_may_score_some_of_the_matchings() -> None:
+    some = {"mutual_knn": {"k": [5, 2], "methods": ["hungarian"]}, "rsa": {}}
+    config = scored(some)
+    assert study.metric_methods(config) == {
+        "rsa": config["matching"]["methods"],
+        "mutual_knn_5": ["hungarian"],
+        "mutual_knn_2": ["hungarian"],
+    }
+    assert ("rsa", "rsa", {"inside": "pearson", "outside": "spearman"}) in study.metrics(config)
+
+
+def test_some_metrics_are_looked_at_in_detail() -> None:
+    metrics = {"mutual_knn": {"k": [5, 2]}, "rsa": {}}
+    all_of_them = scored(metrics)
+    assert sorted(study.detailed_metrics(all_of_them)) == sorted(study.metrics(all_of_them))
+    some = {"metrics": metrics, "detail": {"metrics": ["mutual_knn"]}}
+    labels = [label for label, _, _ in study.detailed_metrics(scored({}, scoring=some))]
+    assert labels == ["mutual_knn_5", "mutual_knn_2"]
+    with pytest.raises(StudyError, match=r"detail.metrics: 'cka' is not among scoring.metrics"):
+        scored({}, scoring={"metrics": metrics, "detail": {"metrics": ["cka"]}})
+
+
 @pytest.mark.parametrize(
     ("metrics", "message"),
     [
         ({"mine": {"metric": "rsb"}}, r"scoring.metrics.mine.metric: found 'rsb'; valid: svcca, "),
-        ({"mine": {"metric": "rsa", "k": 3}}, r"scoring.metrics.mine: unknown key 'k'; valid: ins"),
+        ({"mine": {"metric": "rsa", "k": 3}}, r"scoring.metrics.mine: unknown key 'k'; valid: met"),
         ({"mine": {"metric": "svcca", "k": 0}}, r"scoring.metrics.mine: k: found 0, expected at"),
         ({"mine": {}}, r"scoring.metrics.mine: missing key 'metric'"),
+        (
+            {"rsa": {"methods": ["hungarian"]}, "svcca": {"methods": ["one_to_two"]}},
+            r"scoring.metrics.svcca.methods\[0\]: found 'one_to_two'; valid: ",
+        ),
         (
             {"mutual_knn": {"k": [5]}, "mutual_knn_5": {"metric": "rsa"}},
             r"scoring.metrics: two scores would be called 'mutual_knn_5'; rename one of them",

@@ -209,6 +209,6 @@ def test_a_geometry_of_few_pairs_is_not_read_beside_one_of_many() -> None:
     answer = next(a for a in summary.answers(made) if a.startswith("RSA"))
     assert "re-initialised" not in answer
     said = [s for s in summary.unresolved(made) if s.startswith("RSA of the re-initialised")]
-    assert "stands on 21 kept pairs, too few to be read beside the 7" in said[0]
+    assert "on 21 kept pairs: too few to be read beside the 7" in said[0]
     correlation = next(a for a in summary.answers(made) if a.startswith("Mean held-out"))
     assert "floor of re-initialised model 0.011" in correlation

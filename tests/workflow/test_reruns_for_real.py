@@ -19,7 +19,7 @@ Config = dict[str, Any]
 
 # Of the four comparisons that are left, two are looked at in detail.
 LEFT = dict.fromkeys(("matching", "scores", "intervals"), 4)
-LEFT |= dict.fromkeys(("nulls", "sensitivity", "subspaces", "published"), 2)
+LEFT |= dict.fromkeys(("sensitivity", "subspaces", "published"), 2) | {"nulls": 1}
 
 
 def changed(config: Config) -> None:

@@ -184,10 +184,19 @@ CASES: dict[str, tuple[Callable[[Config], None], dict[str, int]]] = {
         update("scoring", "detail", draws=30),
         after("nulls", "intervals", "subspaces"),
     ),
-    "rematchings": (update("scoring", "detail", rematchings=6), after("rematching")),
+    "rematchings": (update("scoring", "detail", rematchings=6), after("rematching", intervals=2)),
+    "refits": (update("scoring", "detail", refits=5), after("rematching", intervals=2)),
+    "metrics looked at in detail": (
+        update("scoring", "detail", metrics=["rsa"]),
+        after("nulls", "intervals", "sensitivity", "subspaces"),
+    ),
+    "matchings that a metric scores": (
+        update("scoring", "metrics", rsa={"methods": ["hungarian"]}),
+        after("scores"),
+    ),
     "no rematchings": (
-        update("scoring", "detail", rematchings=0),
-        after("nulls", "intervals", "dag", nulls=2, intervals=2),
+        update("scoring", "detail", rematchings=0, refits=0),
+        after("nulls", "intervals", "dag", intervals=2),
     ),
     "matchings looked at in detail": (
         update("scoring", "detail", methods=["one_to_one"]),

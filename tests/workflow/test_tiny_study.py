@@ -61,12 +61,12 @@ def test_table_rows(tiny: Checkout) -> None:
     scores = table(tiny, "scores")
     assert scores["comparison"].nunique() == 5
     # Per comparison and method: two correlations, unfiltered and filtered, three quantiles and four
-    # shares of the held-out one, and five metrics; co-activation for hungarian, and for each side
-    # the features with a partner.
+    # shares of the held-out one, and two metrics; three more metrics and co-activation for hungarian,
+    # and for each side the features with a partner.
     calibrated = scores.query("protocol == 'calibrated' and subspace == 'all'")
     size = calibrated.groupby(["comparison", "method"]).size()
-    more = {"hungarian": 2, "max_correlation": 4, "max_correlation_reverse": 4}
-    assert all(n == 16 + more.get(method, 0) for (_, method), n in size.items())
+    more = {"hungarian": 5, "max_correlation": 4, "max_correlation_reverse": 4}
+    assert all(n == 13 + more.get(method, 0) for (_, method), n in size.items())
     assert set(scores["kind"]) == {"cross", "ceiling", "floor"}
     assert len(table(tiny, "saes")) == 4
     assert scores.loc[scores["value"].isna(), "reason"].notna().all()

@@ -46,6 +46,7 @@ def scores(
     metrics: Metrics,
     permutations: int,
     seed: int,
+    scored: Mapping[str, Sequence[str]] | None = None,
     coactivations: tuple[Coactivation, Coactivation] | None = None,
     detailed: Sequence[str] = (),
 ) -> tuple[list[dict[str, Any]], Float[np.ndarray, "tested m"]]:
@@ -60,6 +61,7 @@ def scores(
         permutations: m, of each null.
         seed: of the study. Every cell draws from the same stream, so that the cells of a grid get
             the same permutations (`nulls.permutations`).
+        scored: by label of a metric, the matchings that it scores; all where it is not given.
         coactivations: of the features of both sides; scored for the methods `detailed`.
         detailed: the matchings whose co-activation is scored.
 
@@ -92,6 +94,8 @@ def scores(
         rows += [{"method": method, "filter": "none"} | row for row in _spread(heldout)]
         n, a, b = int(kept.sum()), pairs["a"][kept], pairs["b"][kept]
         for label, name, options in metrics:
+            if scored is not None and method not in scored[label]:
+                continue
             if decoders[0] is None or decoders[1] is None:
                 result = refused(n, permutations, NO_DECODER)
             else:
@@ -117,8 +121,8 @@ def partners(
     for side, method, axis in (("a", "max_correlation_reverse", 1), ("b", "max_correlation", 0)):
         best = np.zeros(0)
         if fit.size:
-            place = np.expand_dims(fit.argmax(axis), axis)
-            best = np.take_along_axis(heldout, place, axis).ravel()
+            partner = np.expand_dims(fit.argmax(axis), axis)
+            best = np.take_along_axis(heldout, partner, axis).ravel()
         place = {"method": method, "filter": "none"}
         rows += [place | row for row in _above(best, f"features_{side}")]
     return rows
@@ -136,7 +140,7 @@ def numbers(result: Score) -> dict[str, Any]:
 def _spread(r: Float[np.ndarray, "P"]) -> list[dict[str, Any]]:
     quantiles = [
         {"metric": f"correlation_heldout_q{round(100 * q)}"}
-        | _statistic(r, lambda values, q=q: np.quantile(values, q))
+        | _statistic(r, partial(np.quantile, q=q))
         for q in QUANTILES
     ]
     return quantiles + _above(r, "share")
@@ -144,14 +148,16 @@ def _spread(r: Float[np.ndarray, "P"]) -> list[dict[str, Any]]:
 
 def _above(r: Float[np.ndarray, "P"], what: str) -> list[dict[str, Any]]:
     return [
-        {"metric": f"{what}_above_{t}"} | _statistic(r, lambda values, t=t: np.mean(values > t))
+        {"metric": f"{what}_above_{t}"} | _statistic(r, partial(_share_above, t))
         for t in THRESHOLDS
     ]
 
 
-def _statistic(
-    r: Float[np.ndarray, "P"], statistic: Callable[[np.ndarray], Any]
-) -> dict[str, Any]:
+def _share_above(threshold: float, r: Float[np.ndarray, "P"]) -> float:
+    return float(np.mean(r > threshold))
+
+
+def _statistic(r: Float[np.ndarray, "P"], statistic: Callable[[np.ndarray], Any]) -> dict[str, Any]:
     """Return a number without a null; no number for no pairs, or for correlations that are NaN."""
     none = {"n": len(r), "value": None, "null": None, "draws": None}
     if not len(r):

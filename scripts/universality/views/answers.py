@@ -89,10 +89,12 @@ def _rematched(nulls: pd.DataFrame, pair: roles.Pair, metric: str, method: str) 
     rows = cross(rows, pair).dropna(subset="null_mean")
     if rows.empty:
         return []
-    return [
-        f"null of matchings redone where nothing corresponds {wording.mean(rows['null_mean'])}, "
-        f"above it {wording.reached(rows['p'], SIGNIFICANT, 'cell')} by p <= {SIGNIFICANT}"
-    ]
+    told = f"null of matchings redone where nothing corresponds {wording.mean(rows['null_mean'])}"
+    m = int(rows["m"].min())
+    if 1 / (m + 1) > SIGNIFICANT:
+        return [f"{told} ({m} are too few for p <= {SIGNIFICANT})"]
+    above = wording.reached(rows["p"], SIGNIFICANT, "cell")
+    return [f"{told}, above it {above} by p <= {SIGNIFICANT}"]
 
 
 def _others(tables: Tables, pair: roles.Pair, metrics: list[str], where: str) -> str:
@@ -144,21 +146,24 @@ def _published(tables: Tables, pair: roles.Pair, where: str) -> str:
         )
         if start.empty or first == last:
             continue
-        claimed = start.index[start["p"] <= SIGNIFICANT]
-        kept = (end.loc[claimed, "p"] <= SIGNIFICANT).sum()
-        part = f"by {metric_name(metric)} {wording.reached(start['p'], SIGNIFICANT, 'cell')}"
-        part += f" (p = 0 in {(start['p'] == 0).sum()})"
-        ceilings = rows.loc[(rows["step"] == first) & (rows["role"] != "cross"), "p"]
-        if ceilings.notna().any():
-            part += f" and {wording.reached(ceilings, SIGNIFICANT, 'ceiling')}"
-        part += f", {kept} of these {len(claimed)} cells after all corrections"
+        part = f"by {metric_name(metric)} {wording.reached(start['p'], SIGNIFICANT, 'cell')} "
+        part += f"(p = 0 in {(start['p'] == 0).sum()}){_ceilings(rows, first)}; with all "
+        part += f"corrections {wording.reached(end['p'], SIGNIFICANT, 'cell')}"
+        both = set(start.index[start["p"] <= SIGNIFICANT])
+        both &= set(end.index[end["p"] <= SIGNIFICANT])
+        part += f", {len(both)} of them the same{_ceilings(rows, last)}"
         order = rank_correlation(start["value"], end["value"])
         if pd.notna(order):
-            part += f" (rank correlation of all cells before and after {wording.number(order, 2)})"
+            part += f" (rank correlation of the cells before and after {wording.number(order, 2)})"
         parts.append(part)
     if not parts:
         return ""
-    return f"As published, significant (p <= {SIGNIFICANT}){where}: {'; '.join(parts)}."
+    return f"As published, significant (p <= {SIGNIFICANT}){where}: {'. And '.join(parts)}."
+
+
+def _ceilings(rows: pd.DataFrame, step: int) -> str:
+    p = rows.loc[(rows["step"] == step) & (rows["role"] != "cross"), "p"]
+    return f" and {wording.reached(p, SIGNIFICANT, 'ceiling')}" if p.notna().any() else ""
 
 
 def rank_correlation(x: pd.Series, y: pd.Series) -> float:
@@ -175,23 +180,21 @@ def _categories(tables: Tables, pair: roles.Pair, where: str) -> str:
     rows = rows[cells.of_geometry(rows)]
     if rows.empty:
         return ""
+    total = rows["comparison"].nunique()
     scored = rows.groupby("metric")["value"].count()
+    if not scored.any():
+        return f"Categories{where}: refused in all {wording.count(total, 'cell')}."
     metric = next((m for m in cells.HEADLINES if scored.get(m, 0)), str(scored.idxmax()))
     rows = rows[rows["metric"] == metric]
     known = rows[rows["value"].notna()]
     found = known[known["q"] <= SIGNIFICANT]
-    total, refused = rows["comparison"].nunique(), len(rows) - len(known)
-    if known.empty:
-        return (
-            f"{metric_name(metric)} of categories{where}: refused in all "
-            f"{wording.count(len(rows), 'cell')}."
-        )
     counts = sorted(found["subspace"].value_counts().items(), key=lambda item: (-item[1], item[0]))
     alike = wording.listed([f"{name} at {number}" for name, number in counts])
     return (
         f"More alike than as many random pairs by {metric_name(metric)} (q <= {SIGNIFICANT} over "
         f"categories and cells){where}: {alike or 'no category'} of "
-        f"{wording.count(total, 'cell')}; refused in {refused} of {len(rows)}."
+        f"{wording.count(total, 'cell')}; refused in {len(rows) - len(known)} of "
+        f"{len(rows)}."
     )
 
 

@@ -1,6 +1,5 @@
 """The table `scores` put together: corrected scores, their intervals, the published protocol."""
 
-import numpy as np
 import pandas as pd
 
 PUBLISHED_METHOD = "first_come"
@@ -38,7 +37,7 @@ def scores(
         filter="published",
         subspace="all",
         k_b=first["k_a"],
-        null=np.where(first["value"].notna(), "permuted", None),
+        null=first["value"].map(lambda value: None if pd.isna(value) else "permuted"),
     )
     rows = rows.reindex(columns=found.columns)
     return pd.concat([found, rows.astype(found.dtypes)], ignore_index=True)

@@ -86,8 +86,8 @@ def _too_few_pairs(scores: pd.DataFrame, pair: roles.Pair) -> list[str]:
         for role, few in cells.incomparable(rows).groupby("role"):
             usual = cells.span(rows.loc[rows["role"] == "cross", "n"])
             sentence = (
-                f"of the {role} of {pair} stands on {cells.span(few['n'])} kept pairs, too few to "
-                f"be read beside the {usual} of the cross cells."
+                f"of the {role} of {pair} on {cells.span(few['n'])} kept pairs: too few to be read "
+                f"beside the {usual} of the cross cells."
             )
             told.setdefault(sentence, []).append(metric_name(metric))
     return [f"{wording.listed(metrics)} {sentence}" for sentence, metrics in told.items()]

@@ -49,7 +49,7 @@ import numpy as np
 from jaxtyping import Float
 
 from universality.errors import StudyError
-from universality.similarity.metrics.base import KernelMetric, Metric, Option, Refused
+from universality.similarity.metrics.base import KernelMetric, Metric, Refused
 from universality.similarity.metrics.cka import Cka
 from universality.similarity.metrics.jaccard_knn import JaccardKnn
 from universality.similarity.metrics.linear_predictivity import LinearPredictivity
@@ -68,8 +68,6 @@ __all__ = [
     "build",
     "build_from_kernels",
     "check",
-    "check_all",
-    "expanded",
 ]
 
 METRICS: dict[str, type[Metric]] = {
@@ -141,49 +139,3 @@ def build_from_kernels(
         valid = [name for name, metric in METRICS.items() if issubclass(metric, KernelMetric)]
         raise StudyError(f"metric {name} takes no kernels; valid: {', '.join(valid)}")
     return metric.from_kernels(k_a, k_b, **options)
-
-
-def expanded(
-    metrics: Mapping[str, Mapping[str, Any]],
-) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return (label, metric, options) of every score that `scoring.metrics` asks for.
-
-    A label is the name of a metric unless its options say so (`metric`). Where an option may be a
-    list (k of the neighbour metrics), each value makes a score of its own, `<label>_<value>`.
-
-    Raises:
-        StudyError: a metric or option is unknown, a value impossible, or a label given twice.
-    """
-    scores: list[tuple[str, str, dict[str, Any]]] = []
-    for label, given in metrics.items():
-        options = dict(given)
-        name = options.pop("metric", label)
-        where = f"scoring.metrics.{label}"
-        try:
-            metric = _named(name)
-            for suffix, chosen in _choices(metric.OPTIONS, options):
-                metric.check(**chosen)
-                scores.append((label + suffix, name, chosen))
-        except StudyError as error:
-            raise StudyError(f"{where}: {error}") from None
-        taken = [score for score, _, _ in scores]
-        if twice := [score for score in taken if taken.count(score) > 1]:
-            raise StudyError(f"{where}: there are two scores with the label {twice[0]!r}")
-    return scores
-
-
-def _choices(
-    accepted: Mapping[str, Option], options: dict[str, Any]
-) -> list[tuple[str, dict[str, Any]]]:
-    """Return (what is added to the label, options) for each value of an option that is a list."""
-    for option, value in options.items():
-        if isinstance(value, list) and option in accepted and accepted[option].listed:
-            if not value:
-                raise StudyError(f"{option} is an empty list")
-            return [(f"_{one}", options | {option: one}) for one in value]
-    return [("", options)]
-
-
-def check_all(metrics: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise StudyError, naming the key, when `scoring.metrics` is not valid."""
-    expanded(metrics)

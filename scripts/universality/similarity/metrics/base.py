@@ -24,17 +24,15 @@ class Option:
     """Whether a value is valid."""
     words: str
     """What is valid, to complete "k must be ..."."""
-    listed: bool = False
-    """Whether a configuration may give a list of values, for one score each."""
 
 
-def whole(at_least: int, listed: bool = False) -> Option:
+def whole(at_least: int) -> Option:
     """Return an option that is a whole number of at least `at_least`."""
 
     def accepts(value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and value >= at_least
 
-    return Option(accepts, f"a whole number of at least {at_least}", listed)
+    return Option(accepts, f"a whole number of at least {at_least}")
 
 
 def positive() -> Option:

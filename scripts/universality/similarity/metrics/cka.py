@@ -2,8 +2,8 @@
 
 Centred kernel alignment (Kornblith, Norouzi, Lee, Hinton 2019, arXiv 1905.00414, equation 4) with
 the Hilbert-Schmidt independence criterion in its unbiased form (Song et al. 2012, Journal of
-Machine Learning Research 13:1393, equation 5). The biased form is high for any two sides when
-there are few items or many coordinates (Murphy, Zylberberg, Fyshe 2024, arXiv 2405.01012).
+Machine Learning Research 13:1393). The biased form is high for any two sides when there are few
+items or many coordinates (Murphy, Zylberberg, Fyshe 2024, arXiv 2405.01012).
 """
 
 from collections.abc import Callable, Iterator

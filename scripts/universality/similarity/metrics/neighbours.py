@@ -126,7 +126,7 @@ class NeighbourMetric(Metric):
     """
 
     OPTIONS: ClassVar = {
-        "k": whole(at_least=1, listed=True),
+        "k": whole(at_least=1),
         "distance": one_of("cosine", "euclidean"),
     }
 

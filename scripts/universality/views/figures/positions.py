@@ -60,8 +60,6 @@ def positions(tables: Mapping[str, pd.DataFrame]) -> Figure:
         _axes(axes[0], block)
         for ax in axes[len(metrics) :]:
             ax.set_axis_off()
-        for ax in axes[: len(metrics)][-columns:]:
-            ax.tick_params(labelbottom=True)
         for ax in axes[: len(metrics) : columns]:
             ax.set_ylabel("layers of a – b")
     figure.legend(

@@ -57,7 +57,7 @@ def sensitivity(tables: Mapping[str, pd.DataFrame]) -> Figure:
         share.set_ylim(0, 1.05)
         for ax in axes[len(metrics) + 1 :]:
             ax.set_axis_off()
-        for ax in axes[: len(metrics) + 1][-columns:]:
+        for ax in axes[(lines - 1) * columns : len(metrics) + 1]:
             ax.set_xlabel("threshold of r, or filter alone")
             ax.tick_params(labelbottom=True)
     figure.legend(

@@ -38,12 +38,13 @@ def subspaces(tables: Mapping[str, pd.DataFrame]) -> Figure:
     blocks = [roles.detailed(rows, pair) for pair in pairs]
     shown = pd.concat(blocks)
     scored = shown.groupby("metric")["value"].count()
-    metrics = cells.ordered(scored.index[scored > 0]) or cells.ordered(scored.index)
+    metrics = cells.ordered(scored.index[scored > 0])
     # The longest line of cells, and the lines of a panel.
     across = max(sum(len(g.rows) + heat.GAP for g in heat.groups(block)) for block in blocks)
     down = rows["subspace"].nunique()
     width = (style.FULL_WIDTH - LABELS - 0.1) / across
-    annotated = width >= ROOM and len(blocks) * len(metrics) * (0.27 * down + 0.75) <= TALLEST
+    tall = len(blocks) * len(metrics) * (0.27 * down + 0.75)
+    annotated = width >= ROOM and 0 < tall <= TALLEST
     columns = 1 if annotated or width < 2 * ROOM_FOR_LABEL else 2
     line = (0.27 if annotated else 0.155) * down + 0.5
     panels = metrics if annotated else [PAIRS, *metrics]
@@ -68,7 +69,7 @@ def subspaces(tables: Mapping[str, pd.DataFrame]) -> Figure:
         for ax, panel in zip(axes, panels, strict=False):
             if panel == PAIRS:
                 ax.set_title(PAIRS)
-                one = block[block["metric"] == metrics[0]]
+                one = block.drop_duplicates(["comparison", "subspace"])
                 _counts(
                     ax, one, most, numbers=width / columns >= DIGIT * len(str(shown["n"].max()))
                 )
@@ -80,8 +81,9 @@ def subspaces(tables: Mapping[str, pd.DataFrame]) -> Figure:
         for ax in axes[len(panels) :]:
             ax.set_axis_off()
         for index, ax in enumerate(axes[: len(panels)]):
-            ax.tick_params(labelleft=index % columns == 0)
-            ax.tick_params(labelbottom=index + columns >= len(panels))
+            ax.tick_params(
+                labelleft=index % columns == 0, labelbottom=index // columns == lines - 1
+            )
     _foot(foot, None if annotated else most, notes)
     return figure
 
@@ -150,15 +152,20 @@ def _notes(
 ) -> list[str]:
     q = f"q ≤ {SIGNIFICANT} over categories and layers"
     lines = [f"In a cell: number of pairs, then p; bold: {q}." if annotated else f"Dot: {q}."]
+    lines = lines if metrics else []
     drawn = shown[shown["metric"].isin(set(metrics) - set(left_out))]
     refused = drawn[drawn["value"].isna()]
     lines += [
         f"Hatched: refused in {count} of {len(drawn)}: {reason}"
         for reason, count in cells.reasons(refused).value_counts().head(3).items()
     ]
-    for metric in sorted(set(shown["metric"]) - set(metrics)):
+    everywhere: dict[str, list[str]] = {}
+    for metric in cells.ordered(set(shown["metric"]) - set(metrics)):
         given = cells.reasons(shown[shown["metric"] == metric]).iloc[0]
-        lines.append(f"{metric_name(metric)} was refused everywhere: {given}")
+        everywhere.setdefault(given, []).append(metric_name(metric))
+    lines += [
+        f"Refused everywhere: {', '.join(names)}: {given}" for given, names in everywhere.items()
+    ]
     if left_out:
         names = ", ".join(metric_name(metric) for metric in left_out)
         lines.append(f"Not drawn, for want of room: {names}")
