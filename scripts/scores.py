@@ -28,9 +28,9 @@ found, nulls = scores(
     options.metrics,
     options.permutations,
     options.seed,
-    options.scored,
     tuple(coactivations),
     options.detailed,
+    options.scored,
 )
 found += partners(correlation.read("fit"), correlation.read("heldout"))
 attributes = {"comparison": snakemake.wildcards.comparison, "scores": found}

@@ -321,6 +321,7 @@ def source_nulls() -> pd.DataFrame:
             "ratio": [1.01, None],
             "ratio_low": [0.97, None],
             "ratio_high": [1.03, None],
+            "ratio_exact": [1.0, None],
             "p_zero": [0.4, None],
             "reason": [None, "no null means are stored"],
         }

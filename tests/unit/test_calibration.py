@@ -11,7 +11,6 @@ from universality.similarity.calibration import (
     benjamini_hochberg,
     effect_size,
     max_t,
-    resolution_note,
 )
 from universality.similarity.nulls import p_value, permutations
 
@@ -140,33 +139,6 @@ def test_max_t_uses_the_dependence_of_cells_of_different_n():
     assert any_cell_rejected(coupled=True) == pytest.approx(0.05, abs=margin)
     # Taken as independent, they are corrected for more than they are.
     assert any_cell_rejected(coupled=False) < 0.035
-
-
-@pytest.mark.parametrize(
-    ("m", "cells", "needed"), [(19, 1, 19), (179, 9, 179), (1000, 9, 179), (999, 50, 999)]
-)
-def test_enough_permutations_need_no_note(m, cells, needed):
-    assert resolution_note(m, cells, 0.05) == ""
-    assert resolution_note(needed - 1, cells, 0.05).endswith(f"; {needed} would")
-
-
-def test_the_note_says_what_can_be_reached():
-    assert resolution_note(99, 9, 0.05) == (
-        "99 permutations cannot resolve 0.05 over 9 cells: p_maxt is at least 0.01 and the q_bh of "
-        "one cell alone at least 0.09; 179 would"
-    )
-    assert resolution_note(1, 1, 0.05) == (
-        "1 permutation cannot resolve 0.05 over 1 cell: p_maxt is at least 0.5 and the q_bh of "
-        "one cell alone at least 0.5; 19 would"
-    )
-
-
-@reproducible
-@given(st.integers(1, 400), st.integers(1, 30))
-def test_the_note_comes_when_one_cell_cannot_be_rejected_alone(m, cells):
-    p = np.append(np.ones(cells - 1), 1 / (1 + m))
-    rejected = benjamini_hochberg(p).min() <= 0.05 + 1e-12
-    assert (resolution_note(m, cells, 0.05) == "") == rejected
 
 
 def test_effect_size_known_answer():

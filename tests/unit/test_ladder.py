@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from universality import store
 from universality.documents import SPLITS
 from universality.features import dense
 from universality.features.correlation import correlate
-from universality.features.encodings import Encodings, Last
+from universality.features.encodings import Encoding, Encodings, Last
 from universality.features.labels import word
 from universality.features.ladder import CHOICES, Ladder, states
 from universality.features.matching import MATCHERS
@@ -130,23 +131,27 @@ def words_of(side: Any, values: np.ndarray, rows: list[int], texts: list[str]) -
     return words
 
 
+@cache
+def encoded(c: example.Comparison, *encoding: bool) -> tuple[np.ndarray, list[dict[int, set]]]:
+    """Return the correlations of all features, and the words of both sides."""
+    values, rows = values_of(c, dict(zip(Encoding._fields, encoding, strict=True)))
+    n = len(values[0])
+    with np.errstate(invalid="ignore", divide="ignore"):  # constant features
+        r = np.corrcoef(values[0].T, values[1].T)[: values[0].shape[1], values[0].shape[1] :]
+    words = [
+        words_of(side, x, y, c.texts) for side, x, y in zip((c.a, c.b), values, rows, strict=True)
+    ]
+    if not any(encoding):
+        words = [{f: set(w) for f, w in side.words.items()} for side in (c.a, c.b)]
+    return np.nan_to_num(r) * (n - 1) / n, words
+
+
 def slow(
     c: example.Comparison,
     choices: Mapping[str, bool],
     selection: Mapping[str, Any] = SELECTION,
 ) -> list[tuple[int, int]]:
-    values, rows = values_of(c, choices)
-    n = len(values[0])
-    with np.errstate(invalid="ignore", divide="ignore"):  # constant features
-        r = np.corrcoef(values[0].T, values[1].T)[: values[0].shape[1], values[0].shape[1] :]
-    r = np.nan_to_num(r) * (n - 1) / n
-    if any(choices[name] for name in ("block_input", "special_positions", "pre_activations")):
-        words = [
-            words_of(side, x, y, c.texts)
-            for side, x, y in zip((c.a, c.b), values, rows, strict=True)
-        ]
-    else:
-        words = [{f: set(w) for f, w in side.words.items()} for side in (c.a, c.b)]
+    r, words = encoded(c, *(choices[name] for name in Encoding._fields))
     left, right = c.correlation.read("a").tolist(), c.correlation.read("b").tolist()
     if choices["rare_features"]:
         left, right = (list(range(size)) for size in r.shape)
@@ -254,10 +259,7 @@ def test_padding_makes_features_correlate(comparison: example.Comparison) -> Non
     c = comparison
     choices = NONE | {"special_positions": True, "rare_features": True}
     pairs = found(c, choices, {"min_correlation": 0.6} | _no_words())
-    words = [
-        words_of(side, x, y, c.texts)
-        for side, x, y in zip((c.a, c.b), *values_of(c, choices), strict=True)
-    ]
+    words = encoded(c, *(choices[name] for name in Encoding._fields))[1]
     assert [words[0][i] for i, _ in pairs].count({"<pad>"}) == 1
     both = [(words[0][i], words[1][j]) for i, j in pairs]
     assert ({"<pad>"}, {"<pad>"}) in both

@@ -18,7 +18,7 @@ def test_columns_are_those_of_the_design() -> None:
     comparison = "comparison kind model_a layer_a dictionary_a model_b layer_b dictionary_b"
     scores = (
         "protocol method filter subspace metric n k_a k_b value null_mean null_sd null_quantile m"
-        " p p_maxt q_bh effect ci_low ci_high reason"
+        " p p_maxt q_bh effect ci_low ci_high reason null"
     )
     matches = "method a b correlation_fit correlation_heldout kept"
     assert list(tables.COLUMNS["saes"]) == saes.split()

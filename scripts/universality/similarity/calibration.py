@@ -1,7 +1,5 @@
 """Scores made comparable: over many cells of a grid, and over different n and dimensions."""
 
-import math
-
 import numpy as np
 from jaxtyping import Float
 from scipy.stats import false_discovery_control
@@ -69,22 +67,3 @@ def effect_size(
     tau = float(np.quantile(np.append(null, value), level, method="inverted_cdf"))
     # Also keeps from 0 / 0 where chance alone reaches s_max.
     return (value - tau) / (s_max - tau) if value > tau else 0.0
-
-
-def resolution_note(m: int, cells: int, level: float) -> str:
-    """Return why m permutations cannot reach `level` once corrected for `cells` tests, or "".
-
-    No p is below 1 / (1 + m). So no corrected p of max-T is either, and a cell that stands alone
-    has a Benjamini-Hochberg q of at least cells / (1 + m): m >= cells / level - 1 is needed.
-    """
-    least, alone = 1 / (1 + m), cells / (1 + m)
-    # Compared by whole numbers of permutations: 19 do for .05, which is not exact in binary.
-    needed = math.ceil(round(cells / level, 9)) - 1
-    if m >= needed:
-        return ""
-    drawn = f"{m} permutation" if m == 1 else f"{m} permutations"
-    over = "1 cell" if cells == 1 else f"{cells} cells"
-    return (
-        f"{drawn} cannot resolve {level:g} over {over}: p_maxt is at least {least:.2g} and the "
-        f"q_bh of one cell alone at least {min(alone, 1):.2g}; {needed} would"
-    )

@@ -46,9 +46,9 @@ def scores(
     metrics: Metrics,
     permutations: int,
     seed: int,
-    scored: Mapping[str, Sequence[str]] | None = None,
     coactivations: tuple[Coactivation, Coactivation] | None = None,
     detailed: Sequence[str] = (),
+    scored: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[list[dict[str, Any]], Float[np.ndarray, "tested m"]]:
     """Score each matching of a comparison.
 
@@ -61,9 +61,9 @@ def scores(
         permutations: m, of each null.
         seed: of the study. Every cell draws from the same stream, so that the cells of a grid get
             the same permutations (`nulls.permutations`).
-        scored: by label of a metric, the matchings that it scores; all where it is not given.
         coactivations: of the features of both sides; scored for the methods `detailed`.
         detailed: the matchings whose co-activation is scored.
+        scored: by label of a metric, the matchings that it scores; all where it is not given.
 
     Returns:
         One row for each score (a missing number is None, with a reason), and the nulls: row i's
