@@ -1,6 +1,6 @@
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="b68e60191aba45ae02290ab58bf19cc863aa532366e4be7529c80eec51f7b2e9"
+LABEL io.github.snakemake.conda_env_hash="8bfcd9f8217618b85cd944b6d0e9669e3056951db75d1195b33ee901c48b3c32"
 # Conda environment:
 #   source: envs/activations.yaml
 #   prefix: /conda-envs/67e5c944fe6b643b9190982434158760
@@ -171,6 +171,37 @@ COPY envs/manifest.yaml /conda-envs/efc9e6640116780038e25e4641269411/environment
 RUN mkdir -p /conda-envs/854ade70384f615c348506daf06d154d
 COPY envs/model.yaml /conda-envs/854ade70384f615c348506daf06d154d/environment.yaml
 # Conda environment:
+#   source: envs/published.yaml
+#   prefix: /conda-envs/169f62306ac7308747852500b426dcc6
+#   channels:
+#     - conda-forge
+#   dependencies:
+#     - python >=3.11,<3.14
+#     - jaxtyping >=0.3,<0.4
+#     - numpy >=2.4,<3
+#     - pandas >=3.1,<4
+#     - pyarrow >=26.0,<27
+#     - pytorch >=2.13,<2.14
+#     - safetensors >=0.8,<0.9
+#     - scipy >=1.17,<2
+#     - zarr >=3.1,<4
+RUN mkdir -p /conda-envs/169f62306ac7308747852500b426dcc6
+COPY envs/published.yaml /conda-envs/169f62306ac7308747852500b426dcc6/environment.yaml
+# Conda environment:
+#   source: envs/rematching.yaml
+#   prefix: /conda-envs/a81ceb5c0827ef9219a8b20085d0c07a
+#   channels:
+#     - conda-forge
+#   dependencies:
+#     - python >=3.11,<3.14
+#     - jaxtyping >=0.3,<0.4
+#     - numpy >=2.4,<3
+#     - scipy >=1.17,<2
+#     - tqdm >=4.70,<5
+#     - zarr >=3.1,<4
+RUN mkdir -p /conda-envs/a81ceb5c0827ef9219a8b20085d0c07a
+COPY envs/rematching.yaml /conda-envs/a81ceb5c0827ef9219a8b20085d0c07a/environment.yaml
+# Conda environment:
 #   source: envs/report.yaml
 #   prefix: /conda-envs/3f15ce645ebc60d17c596e85d11bd6f8
 #   channels:
@@ -225,20 +256,6 @@ COPY envs/snapshot.yaml /conda-envs/ca9fdce983b8cf6b97db50076011a0d6/environment
 RUN mkdir -p /conda-envs/c4511ab85a8b99161ec7bbfe7bf6e7f1
 COPY envs/summary.yaml /conda-envs/c4511ab85a8b99161ec7bbfe7bf6e7f1/environment.yaml
 # Conda environment:
-#   source: envs/tables.yaml
-#   prefix: /conda-envs/38217af634668523db82c85cb12fd7f9
-#   channels:
-#     - conda-forge
-#   dependencies:
-#     - python >=3.11,<3.14
-#     - jaxtyping >=0.3,<0.4
-#     - numpy >=2.4,<3
-#     - pandas >=3.1,<4
-#     - pyarrow >=26.0,<27
-#     - zarr >=3.1,<4
-RUN mkdir -p /conda-envs/38217af634668523db82c85cb12fd7f9
-COPY envs/tables.yaml /conda-envs/38217af634668523db82c85cb12fd7f9/environment.yaml
-# Conda environment:
 #   source: envs/tokens.yaml
 #   prefix: /conda-envs/cdd37bc11c2379315495a150105e9755
 #   channels:
@@ -264,10 +281,11 @@ RUN conda env create --prefix /conda-envs/67e5c944fe6b643b9190982434158760 --fil
     conda env create --prefix /conda-envs/58b65e503c57443b2df7e38285dac963 --file /conda-envs/58b65e503c57443b2df7e38285dac963/environment.yaml && \
     conda env create --prefix /conda-envs/efc9e6640116780038e25e4641269411 --file /conda-envs/efc9e6640116780038e25e4641269411/environment.yaml && \
     conda env create --prefix /conda-envs/854ade70384f615c348506daf06d154d --file /conda-envs/854ade70384f615c348506daf06d154d/environment.yaml && \
+    conda env create --prefix /conda-envs/169f62306ac7308747852500b426dcc6 --file /conda-envs/169f62306ac7308747852500b426dcc6/environment.yaml && \
+    conda env create --prefix /conda-envs/a81ceb5c0827ef9219a8b20085d0c07a --file /conda-envs/a81ceb5c0827ef9219a8b20085d0c07a/environment.yaml && \
     conda env create --prefix /conda-envs/3f15ce645ebc60d17c596e85d11bd6f8 --file /conda-envs/3f15ce645ebc60d17c596e85d11bd6f8/environment.yaml && \
     conda env create --prefix /conda-envs/b44f9952ddda7ab13673168cc8ed725a --file /conda-envs/b44f9952ddda7ab13673168cc8ed725a/environment.yaml && \
     conda env create --prefix /conda-envs/ca9fdce983b8cf6b97db50076011a0d6 --file /conda-envs/ca9fdce983b8cf6b97db50076011a0d6/environment.yaml && \
     conda env create --prefix /conda-envs/c4511ab85a8b99161ec7bbfe7bf6e7f1 --file /conda-envs/c4511ab85a8b99161ec7bbfe7bf6e7f1/environment.yaml && \
-    conda env create --prefix /conda-envs/38217af634668523db82c85cb12fd7f9 --file /conda-envs/38217af634668523db82c85cb12fd7f9/environment.yaml && \
     conda env create --prefix /conda-envs/cdd37bc11c2379315495a150105e9755 --file /conda-envs/cdd37bc11c2379315495a150105e9755/environment.yaml && \
     conda clean --all -y

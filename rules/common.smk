@@ -329,10 +329,8 @@ def rematched(wildcards):
 
 
 def published_activations_store(subject):
-    return (
-        f"<shared>/published_activations/{TOKEN_IDS[subject.model]}"
-        f"/{activations_name(subject.layer)}.zarr"
-    )
+    tokens, name = TOKEN_IDS[subject.model], activations_name(subject.layer)
+    return f"<shared>/published_activations/{tokens}/{name}.zarr"
 
 
 def published_inputs(wildcards):

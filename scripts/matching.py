@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from universality import store
-from universality.features.matching import MATCHERS
+from universality.features.matching import MATCHERS, finite
 from universality.features.selection import select
 
 correlation = store.open_store(snakemake.input.correlation, "correlation")
 fit, heldout = correlation.read("fit"), correlation.read("heldout")
+finite(fit, f"{snakemake.input.correlation}, array 'fit'")
 features_a, features_b = correlation.read("a"), correlation.read("b")
 
 

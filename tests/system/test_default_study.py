@@ -23,6 +23,7 @@ def values(metric: str, kind: str, method: str = "hungarian") -> pd.DataFrame:
     scores = table("scores")
     pairs = "none" if metric.startswith("correlation") else "kept"
     wanted = {"metric": metric, "kind": kind, "method": method, "filter": pairs}
+    wanted |= {"protocol": "calibrated", "subspace": "all"}
     return scores[(scores[list(wanted)] == pd.Series(wanted)).all(axis=1)]
 
 
@@ -43,7 +44,12 @@ def test_shape() -> None:
     scores = table("scores")
     counts = scores.groupby("kind")["comparison"].nunique()
     assert counts.to_dict() == {"cross": 9, "ceiling": 6, "floor": 13}
-    assert scores["method"].nunique() == 5
+    assert scores.groupby("protocol")["method"].nunique().to_dict() == {
+        "calibrated": 5,
+        "published": 1,
+    }
+    assert scores["subspace"].nunique() == 9
+    assert {"pwcca", "cka", "linear_predictivity"} < set(scores["metric"])
     assert (values("rsa", "cross")["m"] == 1000).all()
 
 
@@ -84,6 +90,37 @@ def test_geometry() -> None:
     assert svcca["value"].between(0.08, 0.45).all()
     assert svcca["null_mean"].between(0.06, 0.15).all()
     assert (rsa["p"] <= 0.05).mean() > 0.5
+
+
+def test_the_published_protocol_ends_with_the_calibrated_one() -> None:
+    steps = table("published_vs_calibrated")
+    assert sorted(steps["step"].unique()) == list(range(12))
+    assert steps["comparison"].nunique() == 15
+    last = steps[steps["step"] == 11].set_index(["comparison", "metric"])["value"]
+    scores = table("scores").query(
+        "protocol == 'calibrated' and subspace == 'all' and method == 'hungarian' and "
+        "filter == 'kept' and metric in ('rsa', 'svcca')"
+    )
+    ours = scores.set_index(["comparison", "metric"])["value"]
+    pd.testing.assert_series_equal(last.sort_index(), ours[last.index].sort_index())
+
+
+def test_positions_and_redone_matchings() -> None:
+    positions = table("positions").query("method == 'hungarian'").set_index("metric")
+    assert len(positions.loc["correlation_heldout"]) == 9
+    assert positions.loc["correlation_heldout", "position"].between(0.4, 1.1).all()
+    assert (positions.loc["correlation_heldout", "low"] > 0).all()
+    redone = table("nulls").query("null == 'rematched' and metric == 'correlation_heldout'")
+    assert len(redone) == 9
+    assert redone["null_mean"].abs().max() < 0.05
+    assert (redone["p"] == 0.05).all()  # the smallest that 19 draws allow
+
+
+def test_the_source_keeps_one_component() -> None:
+    """Its stored null means follow the law of one component."""
+    stored = table("source_nulls").query("reason.isna()")
+    assert len(stored) >= 4
+    assert stored["ratio"].between(0.9, 1.12).all()
 
 
 def test_manifest() -> None:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import linear_sum_assignment
 
+from universality.errors import StudyError
+from universality.features import matching
 from universality.features.matching import MATCHERS
 
 reproducible = settings(deadline=None, derandomize=True)
@@ -196,3 +198,12 @@ def test_hungarian_agrees_with_scipy(shape):
     correlation = np.random.default_rng(1).uniform(-1, 1, shape).astype(np.float32)
     rows, columns = linear_sum_assignment(1 - correlation.astype(np.float64))
     assert pairs("hungarian", correlation) == list(zip(rows, columns, strict=True))
+
+
+def test_correlations_that_cannot_be_ranked_are_named() -> None:
+    correlation = np.full((2, 3), 0.5, np.float32)
+    matching.finite(correlation, "fit")
+    matching.finite(correlation[:0], "fit")
+    correlation[1, 2] = np.nan
+    with pytest.raises(StudyError, match=r"^x\.zarr, array 'fit': 1 of 6 correlations are not fin"):
+        matching.finite(correlation, "x.zarr, array 'fit'")

@@ -25,7 +25,10 @@ BAD = {
     "empty": ("", "bad.yaml: found nothing, expected a mapping"),
     "list": ("- study\n- seed\n", "bad.yaml: found list, expected a mapping"),
     "tabs": (TINY.replace("  documents", "\tdocuments"), "line 8: not YAML"),
-    "duplicate": (TINY + "seed: 2\n", "line 51: key 'seed' stands twice in one mapping"),
+    "duplicate": (
+        TINY + "seed: 2\n",
+        f"line {len(TINY.splitlines()) + 1}: key 'seed' stands twice in one mapping",
+    ),
     "tag": (
         TINY.replace("seed: 1", 'seed: !!python/object/apply:os.system ["x"]'),
         "line 5: not YAML",

@@ -15,7 +15,7 @@ CONFIG = "studies/tiny.yaml"
         ("tiny\nseed: 1\n", "tiny\nseed: one\n", "seed: found 'one', expected a whole number"),
         ("study: tiny", "studdy: tiny", "unknown key 'studdy'"),
         ("hungarian]", "munkres]", "munkres"),
-        ("rsa: {}", "cka: {}", "unknown key 'cka'; valid: svcca, rsa"),
+        ("rsa: {}", "rsb: {}", "scoring.metrics.rsb: missing key 'metric'"),
         ("layers: [3] }", "layers: [3, 6] }", "models.neox.layers: the model has no layer 6"),
         ("b: neox, dictionary: topk-s0 }", "b: neo, dictionary: topk-s0 }", "valid: llama, neox"),
         ("train: 0.5", "train: 0.6", "corpus.splits: the shares add up to 1.1, not 1"),

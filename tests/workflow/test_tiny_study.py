@@ -61,7 +61,7 @@ def test_table_rows(tiny: Checkout) -> None:
     scores = table(tiny, "scores")
     assert scores["comparison"].nunique() == 5
     # Per comparison and method: two correlations, unfiltered and filtered, three quantiles and four
-    # shares of the held-out one, and two metrics; three more metrics and co-activation for hungarian,
+    # shares of the held-out one, and two metrics; three more and co-activation for hungarian,
     # and for each side the features with a partner.
     calibrated = scores.query("protocol == 'calibrated' and subspace == 'all'")
     size = calibrated.groupby(["comparison", "method"]).size()

@@ -9,10 +9,20 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float, Int
 
+from universality.errors import StudyError
 from universality.features.assignment import hungarian
 
 Pairs = tuple[Int[np.ndarray, "P"], Int[np.ndarray, "P"]]
 Correlation = Float[np.ndarray, "F G"]
+
+
+def finite(correlation: Correlation, name: str) -> None:
+    """Raise StudyError, naming the matrix, when correlations are NaN and cannot be ranked."""
+    if bad := correlation.size - int(np.isfinite(correlation).sum()):
+        raise StudyError(
+            f"{name}: {bad} of {correlation.size} correlations are not finite; "
+            "`make verify` says what to make again"
+        )
 
 
 def max_correlation(correlation: Correlation) -> Pairs:

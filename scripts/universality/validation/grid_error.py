@@ -48,8 +48,8 @@ def measure(runs: Runs, repeats: int = 800) -> pd.DataFrame:
     """Return, for each grid, metric and correction, how often anything is rejected falsely.
 
     Columns: grid, metric, correction (`none`, `max_t`, `benjamini_hochberg`), runs, any_false (runs
-    with a false rejection), low, high (95 % interval of their share), false_share (mean share of
-    rejections that are false, 0 without any), found (mean share of shared cells rejected).
+    with a false rejection), rate (their share), low, high (its 95 % interval), false_share (mean
+    share of rejections that are false, 0 without any), found (mean share of shared cells rejected).
     """
     rows = runs.table("grid error", _run, GRIDS, repeats)
     found = []
@@ -79,7 +79,6 @@ def claims(table: pd.DataFrame) -> list[Claim]:
         (table["correction"] == "benjamini_hochberg") & table["grid"].str.startswith("3 of")
     ]
     share = extreme(discovery, "false_share", True)
-    # Of nine cells, six are null: Benjamini & Hochberg promise 6/9 of the level.
     enough = bool(table["runs"].min() >= 100)
     deviation = np.sqrt(LEVEL * (1 - LEVEL) / share["runs"])
     return [

@@ -21,7 +21,7 @@ LARGE_P = 0.1
 
 _KINDS = {
     # Of trained SAEs, and so not exact on another machine: how many pairs there are, and of what.
-    **dict.fromkeys(("n", "k_a", "k_b"), "counted"),
+    **dict.fromkeys(("n", "k", "k_a", "k_b"), "counted"),
     **dict.fromkeys(("p", "p_maxt", "q_bh"), "p"),
 }
 VERDICTS = ("equal", "within", "outside", "missing row", "extra row")
@@ -29,7 +29,7 @@ VERDICTS = ("equal", "within", "outside", "missing row", "extra row")
 
 def kind(table: str, column: str) -> str | None:
     """Return the kind of a column: `measured`, `p` or `counted`; None when it must be equal."""
-    exact = table in ("alignments", "models") or tables.COLUMNS[table][column].dtype != "float"
+    exact = table in ("alignments", "models", "source_nulls") or tables.COLUMNS[table][column].dtype != "float"
     return _KINDS.get(column, None if exact else "measured")
 
 
