@@ -12,7 +12,6 @@ rule tables:
         intervals=of_comparisons("<study>/intervals/{comparison}.parquet"),
         sensitivity=of_comparisons("<study>/sensitivity/{comparison}.parquet", DETAILED),
         published=of_comparisons("<study>/published/{comparison}.parquet", PUBLISHED),
-        source=str(ROOT / "resources" / "published.json"),
         alignments=[alignment_store(a, b) for a, b in sorted(ALIGNED)],
         models=[model_folder(model) for model in MODELS],
     output:
@@ -56,6 +55,7 @@ rule tables:
         alignments=sorted(ALIGNED),
         saes=[(s.model, s.layer, s.dictionary) for s in SUBJECTS.values() if has_sae(s.dictionary)],
         models=list(MODELS),
+        stored=study.digest((ROOT / "resources" / "published.json").read_text()),
         code=code("tables"),
     script:
         "../scripts/tables.py"

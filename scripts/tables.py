@@ -76,9 +76,7 @@ frames = {
     "intervals": intervals,
     "sensitivity": collected(snakemake.input.sensitivity),
     "published_vs_calibrated": published,
-    "source_nulls": pd.DataFrame(
-        source_nulls.table(json.loads(Path(snakemake.input.source).read_text()))
-    ),
+    "source_nulls": pd.DataFrame(source_nulls.table(source_nulls.stored())),
     "alignments": pd.DataFrame(alignments),
     "models": pd.DataFrame(models).rename(columns={"depth": "layers"}),
 }

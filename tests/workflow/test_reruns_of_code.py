@@ -78,6 +78,11 @@ def test_a_caption_of_the_report(scratch: Checkout, caption: str) -> None:
         assert planned(scratch) == after("report")
 
 
+def test_the_numbers_that_the_source_stored(scratch: Checkout) -> None:
+    old, new = '"texts_x_tokens"', '"texts_and_tokens"'
+    assert edited(scratch, "resources/published.json", old, new) == after("tables")
+
+
 def test_a_touched_file_of_the_workflow(scratch: Checkout) -> None:
     """Content counts, not dates: neither a checkout of git nor a copy makes a rerun."""
     for folder in ("scripts", "rules", "schemas", "report", "envs", "studies", "resources"):

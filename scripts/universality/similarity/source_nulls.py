@@ -5,13 +5,17 @@ The notebooks of Lan et al. 2024 store the mean of their shuffled SVCCA for each
 (resources/published.json); if their SVCCA kept more components, these would be far higher.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import gammaln
+
+STORED = Path(__file__).parents[3] / "resources" / "published.json"
 
 COUNTS = ("num_feat_kept", "num_feat_B_kept", "num_unq_pairs")
 """How the tables call the number of pairs scored: also in those where features of a repeat."""
@@ -34,6 +38,12 @@ def exact_law(n: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     """
     half = np.asarray(n, float) / 2
     return np.exp(gammaln(half - 0.5) - gammaln(half)) / math.sqrt(math.pi)
+
+
+def stored() -> dict[str, Any]:
+    """Return the numbers that the source stored, with its settings."""
+    content: dict[str, Any] = json.loads(STORED.read_text(encoding="utf-8"))
+    return content
 
 
 def table(published: Mapping[str, Any]) -> list[dict[str, Any]]:

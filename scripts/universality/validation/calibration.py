@@ -74,6 +74,7 @@ def claims(table: pd.DataFrame) -> list[Claim]:
     """Return what the table must show."""
     spread = ranges(table).set_index(["likeness", "metric"])
     alike = spread.loc[LIKENESS[1]].loc[list(INDEPENDENT)]
+    effect = table[table["likeness"] == LIKENESS[1]].groupby(["metric", "n"])["effect"].mean()
     enough = bool(table["runs"].min() >= 10)
     inflated = table[(table["likeness"] == 0) & (table["metric"] == "svcca")]["value"]
     return [
@@ -100,6 +101,15 @@ def claims(table: pd.DataFrame) -> list[Claim]:
             "over n and d within .1",
             ", ".join(f"{name} ranges over {x:.3f}" for name, x in alike["position"].items()),
             bool((alike["position"] < 0.1).all()),
+            enough,
+        ),
+        Claim(
+            "their effect size does not: it grows with n, as the null's quantile falls",
+            ", ".join(
+                f"{name} {effect[name, PAIRS[0]]:.2f} to {effect[name, PAIRS[-1]]:.2f}"
+                for name in ("rsa", "svcca")
+            ),
+            bool(effect["svcca", PAIRS[-1]] > effect["svcca", PAIRS[0]] + 0.05),
             enough,
         ),
     ]

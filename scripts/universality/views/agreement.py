@@ -29,7 +29,10 @@ VERDICTS = ("equal", "within", "outside", "missing row", "extra row")
 
 def kind(table: str, column: str) -> str | None:
     """Return the kind of a column: `measured`, `p` or `counted`; None when it must be equal."""
-    exact = table in ("alignments", "models", "source_nulls") or tables.COLUMNS[table][column].dtype != "float"
+    exact = (
+        table in ("alignments", "models", "source_nulls")
+        or tables.COLUMNS[table][column].dtype != "float"
+    )
     return _KINDS.get(column, None if exact else "measured")
 
 

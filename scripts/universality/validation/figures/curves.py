@@ -105,7 +105,7 @@ def _inflation(ax: Axes, inflated: pd.DataFrame) -> None:
     ax.set_xticks(mean.index, [str(n) for n in mean.index])
     ax.minorticks_off()
     ax.set(ylim=(0, 1.05), ylabel="score")
-    ax.set_xlabel("pairs of unrelated vectors, d = {} and {}".format(*publisheds.DIMENSIONS))
+    ax.set_xlabel("unrelated vectors (d = {}, {})".format(*publisheds.DIMENSIONS))
     ax.set_title("SVCCA with 99 % of the variance")
 
 

@@ -12,6 +12,11 @@ from universality.views.names import metric_name
 from universality.views.style import SEQUENTIAL
 
 RATES = Normalize(0, 1)
+SHORTER = {
+    "correlation_fit": "Correlation, matched on",
+    "correlation_heldout": "Held-out correlation",
+    "shared_fraction": "Shared fraction",
+}
 
 
 def two_digits(rate: float) -> str:
@@ -28,7 +33,10 @@ def rates(
     """Draw a table of rates: metrics in rows, whatever is varied in columns."""
     numbers = values.to_numpy(dtype=float)
     heat.image(ax, numbers, (0, 0), norm, SEQUENTIAL)
-    ax.set_yticks(range(len(values)), [metric_name(str(name)) for name in values.index])
+    ax.set_yticks(
+        range(len(values)),
+        [SHORTER.get(str(name)) or metric_name(str(name)) for name in values.index],
+    )
     ax.set_xticks(range(values.shape[1]), [str(name) for name in values.columns])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)

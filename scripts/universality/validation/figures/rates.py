@@ -60,15 +60,15 @@ def uniformity(table: pd.DataFrame, tests: pd.DataFrame) -> Figure:
         for sign in (-1, 1):
             left.axhline(sign * edge, color="0.4", linestyle=dash, label=name if sign > 0 else None)
     left.axhline(0, color="0.8", linewidth=0.5, zorder=0)
-    bound = 1.9 * kstwo.isf(LEVEL / len(tests), runs)
+    bound = 2.1 * kstwo.isf(LEVEL / len(tests), runs)
     left.set(xlim=(0, 1), ylim=(-bound, bound), xlabel="p", ylabel="share of runs below p, less p")
     left.set_title("Distance from uniform")
-    left.legend(ncols=2, loc="upper center", columnspacing=1, handlelength=1.5)
+    left.legend(ncols=2, loc="upper right", columnspacing=0.8, handlelength=1.2)
     rates = tests.pivot(index="metric", columns="null", values="rate")
     rates = rates.loc[tests["metric"].unique(), tests["null"].unique()]
     heat_map.rates(right, rates.rename(columns=NULLS), Normalize(0, 0.1), "{:.3f}".format)
     right.set_title(f"Share of runs with p at most {LEVEL:g}")
-    right.set_xlabel(f"null ({M_PERMUTED} shuffles, {M_OTHERS} draws of the others)")
+    right.set_xlabel(f"null ({M_PERMUTED} shuffles, {M_OTHERS} draws of others; hatched: none)")
     return figure
 
 
@@ -76,7 +76,7 @@ def uniformity(table: pd.DataFrame, tests: pd.DataFrame) -> Figure:
 def validity(table: pd.DataFrame) -> Figure:
     """Draw, for each world, how often each metric is significant against each null."""
     worlds = table["world"].unique()
-    figure = Figure(figsize=(style.FULL_WIDTH, 4.4), layout="constrained")
+    figure = Figure(figsize=(style.FULL_WIDTH, 5.6), layout="constrained")
     runs = int(table["runs"].min())
     figure.suptitle(
         f"Which null answers which question? Share of {runs} runs with p at most {LEVEL:g}"
@@ -88,7 +88,7 @@ def validity(table: pd.DataFrame) -> Figure:
         rates = rates.loc[part["metric"].unique(), part["null"].unique()]
         heat_map.rates(ax, rates)
         names = [_one_line(str(null)) for null in rates.columns]
-        ax.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
+        ax.set_xticks(range(len(names)), names, rotation=90)
         ax.set_title(style.fit(str(world), 1.75))
     for ax in axes[len(worlds) :]:
         ax.set_axis_off()
@@ -99,7 +99,7 @@ def validity(table: pd.DataFrame) -> Figure:
                 "Nothing is shared in the first two worlds, and only topics in the third. In the "
                 "second and third, a topic's features point the same way, and matching pairs whole "
                 "topics: in the second by chance, which the rematched null repeats and the others "
-                "do not.",
+                "do not. Hatched: a score that is not set against that null.",
                 1.8,
             ),
             va="top",
@@ -165,9 +165,9 @@ def _sweep(ax: Axes, table: pd.DataFrame, sweep: str) -> None:
     part = table[table["sweep"] == sweep]
     levels = list(powers.levels(table, sweep))
     rates = part.pivot(index="metric", columns="at", values="power")
-    # Runs in which a metric refuses find nothing; where it always does, there is no power.
+    # Runs in which a metric refuses find nothing; where most do, the rate says nothing.
     refused = part.pivot(index="metric", columns="at", values="refused")
-    rates = rates.mask(refused >= part["runs"].min())
+    rates = rates.mask(refused > part["runs"].min() / 2)
     heat_map.rates(ax, rates.loc[part["metric"].unique(), levels])
     ax.set_title(sweep[0].upper() + sweep[1:])
     if sweep == "variants":
@@ -175,7 +175,7 @@ def _sweep(ax: Axes, table: pd.DataFrame, sweep: str) -> None:
     elif sweep == "features of each side":
         pairs = part.groupby("at")["n"].mean()
         ax.set_xticks(range(len(levels)), [f"{at}\n({pairs[at]:.0f})" for at in levels])
-        ax.set_xlabel("features (pairs kept); hatched: too few for the metric")
+        ax.set_xlabel("features (pairs kept); hatched: refused")
     elif sweep == "shared fraction":
         ax.set_xlabel("share of features with a counterpart")
     else:
