@@ -27,7 +27,7 @@ def after(*rules: str, **counts: int) -> dict[str, int]:
 
 
 def of_comparisons(n: int, detailed: int, cross: int) -> dict[str, int]:
-    """Return the jobs of n comparisons, of which some are looked at in detail, and some are cross."""
+    """Return the jobs of n comparisons: how many are looked at in detail, how many are cross."""
     all_of_them = dict.fromkeys(("correlation", "matching", "scores", "intervals"), n)
     in_detail = dict.fromkeys(("sensitivity", "subspaces", "published"), detailed)
     return all_of_them | in_detail | dict.fromkeys(("rematching", "nulls"), cross)

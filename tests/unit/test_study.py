@@ -488,7 +488,5 @@ def test_words_of_categories_are_local_files() -> None:
     config["subspaces"]["categories"] = {"A": "resources/categories/time.txt", "B": ["x"]}
     assert ROOT / "resources/categories/time.txt" in study.local_files(resolve(config), ROOT)
     config["subspaces"]["categories"]["A"] = "resources/none.txt"
-    with pytest.raises(
-        StudyError, match=r"categories.A: no file is at 'resources/none.txt'"
-    ):
+    with pytest.raises(StudyError, match=r"categories.A: no file is at 'resources/none.txt'"):
         resolve(config)
