@@ -12,7 +12,7 @@ run: setup
 	@$(BIN)/snakemake --cores all --configfile $(STUDY)
 
 test: setup
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .
