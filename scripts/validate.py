@@ -17,7 +17,7 @@ from universality.validation.claims import broken, summary
 from universality.validation.experiments import validate
 from universality.validation.runs import Runs
 
-QUICK = 0.02
+QUICK = 0.01
 """Share of the runs that --quick does."""
 
 

@@ -41,6 +41,9 @@ _DICTIONARY_SOURCES: dict[str, tuple[set[str], set[str]]] = {
     "random": ({"seed"}, set()),
 }
 
+# Folders below results/ that are no study's.
+_FOLDERS = {"shared": "what studies share", "validation": "what `make validate` finds"}
+
 # File systems take 255 bytes of a name; suffixes and temporary names need some.
 _MOST_CHARACTERS = 200
 _MOST_COMPARISONS = 100_000
@@ -90,9 +93,9 @@ def resolve(config: Mapping[str, Any], schema: Mapping[str, Any], root: Path) ->
         root: the folder against which relative `path`s are looked up.
     """
     resolved = complete(config, schema)
-    if resolved["study"] == "shared":
+    if (used := _FOLDERS.get(resolved["study"])) is not None:
         raise StudyError(
-            "study: found 'shared', the folder of what studies share; valid: any other"
+            f"study: found {resolved['study']!r}, the folder of {used}; valid: any other"
         )
     _check_corpus(resolved["corpus"], root)
     _check_models(resolved["models"], root)

@@ -302,7 +302,11 @@ def test_links_are_left_out(tmp_path: Path) -> None:
         extract(tmp_path / "toy.whl", "**")
 
 
-@pytest.mark.parametrize("content", [SDIST[:-20], WHEEL[:-20], b"", b"no archive"])
+@pytest.mark.parametrize(
+    "content",
+    [SDIST[:-20], WHEEL[:-20], b"", b"no archive"],
+    ids=["sdist", "wheel", "empty", "text"],
+)
 def test_damaged_archives(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad").write_bytes(content)
     with pytest.raises(StudyError, match="bad: cannot be read as a wheel or sdist"):
