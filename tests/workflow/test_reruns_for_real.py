@@ -48,10 +48,10 @@ def hashes(*folders: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """The changed study, run where nothing was."""
+    """The changed study, run where nothing was, one job at a time: that makes no difference."""
     copy = checkout(tmp_path_factory.mktemp("alone") / "checkout")
     configure(copy, changed)
-    run(copy)
+    run(copy, "--cores", "1")
     return copy
 
 

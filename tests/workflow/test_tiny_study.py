@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -185,18 +184,6 @@ def test_no_text_of_the_corpus_is_in_the_tables(tiny: Checkout) -> None:
 
 def test_a_second_run_does_nothing(tiny: Checkout) -> None:
     assert tiny.planned() == {}
-
-
-def test_one_core_gives_the_same_bytes(tiny: Checkout, fresh: Callable[[], Checkout]) -> None:
-    other = fresh()
-    done = other.snakemake("--cores", "1")
-    assert done.returncode == 0, done.stderr[-5000:]
-    for name in tables.COLUMNS:
-        for suffix in ("csv", "parquet"):
-            file = f"tables/{name}.{suffix}"
-            assert (other.study / file).read_bytes() == (tiny.study / file).read_bytes(), file
-    for figure in (tiny.study / "figures").glob("*.svg"):
-        assert (other.study / "figures" / figure.name).read_bytes() == figure.read_bytes()
 
 
 def test_another_number_of_threads_agrees(finished: Checkout, tiny: Checkout) -> None:
