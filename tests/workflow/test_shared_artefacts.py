@@ -25,6 +25,9 @@ def sources_in_another_order(config: Config) -> None:
     config["corpus"]["splits"] = dict(reversed(config["corpus"]["splits"].items()))
 
 
+DUMPS = ("activations", "published_activations")
+
+
 # What another study does differently, and the first rule whose results it cannot share.
 CASES: dict[str, tuple[Callable[[Config], Any], tuple[str, ...]]] = {
     "nothing": (lambda config: None, ()),
@@ -32,11 +35,11 @@ CASES: dict[str, tuple[Callable[[Config], Any], tuple[str, ...]]] = {
     "depth": (lambda config: config["models"]["neox"].update(depth=6), ()),
     "massive_norm": (lambda config: config["activations"].update(massive_norm=4), ()),
     "width": (lambda config: config["dictionaries"]["topk-s0"]["train"].update(width=80), ()),
-    "hook": (lambda config: config["activations"].update(hook="mlp_out"), ("activations",)),
-    "dtype": (lambda config: config["activations"].update(dtype="bfloat16"), ("activations",)),
+    "hook": (lambda config: config["activations"].update(hook="mlp_out"), DUMPS),
+    "dtype": (lambda config: config["activations"].update(dtype="bfloat16"), DUMPS),
     "batch_tokens": (
         lambda config: config["activations"].update(batch_tokens=512),
-        ("activations",),
+        DUMPS,
     ),
     "max_tokens": (lambda config: config["corpus"].update(max_tokens=40), ("tokens",)),
     "documents": (lambda config: config["corpus"].update(documents=300), ("corpus",)),
@@ -75,4 +78,5 @@ def test_a_model_that_two_studies_name_differently_is_two(scratch: Checkout) -> 
 
     planned = jobs(dry_run(scratch, config=configured(scratch, rename)))
     shared = {"corpus": 0, "model": 1, "tokens": 1, "alignment": 2, "activations": 2}
+    shared |= {"published_activations": 2}
     assert planned == {rule: n for rule, n in (JOBS | shared).items() if n}
