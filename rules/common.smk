@@ -305,12 +305,8 @@ def compared_alignment(wildcards):
 def matching_labels(wildcards):
     """Return the labels of both sides when a filter looks at them, else nothing."""
     options = STUDY["selection"]
-    if not (options["exclude_labels"] or options["shared_label"]):
-        return {}
-    comparison = COMPARISONS[wildcards.comparison]
-    return {
-        f"labels_{side}": f"<study>/labels/{getattr(comparison, side).id}.parquet" for side in "ab"
-    }
+    filtered = options["exclude_labels"] or options["shared_label"]
+    return both_labels(wildcards) if filtered else {}
 
 
 def both_labels(wildcards):
@@ -336,7 +332,7 @@ def published_activations_store(subject):
 def published_inputs(wildcards):
     """Return what the protocol `published` reads of both sides, by name."""
     comparison = COMPARISONS[wildcards.comparison]
-    inputs = {}
+    inputs = both_labels(wildcards)
     for side in "ab":
         subject = getattr(comparison, side)
         inputs |= {
@@ -344,7 +340,6 @@ def published_inputs(wildcards):
             f"sae_{side}": f"<study>/saes/{subject.id}",
             f"tokens_{side}": tokens_store(subject.model),
             f"activations_{side}": published_activations_store(subject),
-            f"labels_{side}": f"<study>/labels/{subject.id}.parquet",
         }
     return inputs
 

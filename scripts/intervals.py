@@ -20,15 +20,9 @@ from universality.similarity.redone import redone
 
 COLUMNS = ["method", "filter", "metric", "resampled", "draws", "low", "high", "reason"]
 
-
-def arrays(opened):
-    """Return all arrays of a store."""
-    return {name: opened.read(name) for name in opened.attributes["arrays"]}
-
-
 options = snakemake.params
 matching = store.open_store(snakemake.input.matching, "matching")
-pairs, methods = arrays(matching), matching.attributes["methods"]
+pairs, methods = matching.read_all(), matching.attributes["methods"]
 sides = Features(snakemake.input.a), Features(snakemake.input.b)
 permute_rows = seeds.integer(options.seed, "permuted rows") if options.permuted else None
 
@@ -51,7 +45,7 @@ for metric, split in (("correlation_fit", "match"), ("correlation_heldout", "hel
 refits = {}
 if "rematching" in snakemake.input.keys():
     rematching = store.open_store(snakemake.input.rematching, "rematchings")
-    refits = redone(arrays(rematching), rematching.attributes, "refitted")
+    refits = redone(rematching.read_all(), rematching.attributes, "refitted")
 decoders = tuple(side.store.read("decoder") if "decoder" in side.store else None for side in sides)
 table = pd.DataFrame(
     correlation_rows(pairs, methods, means, documents, refits)

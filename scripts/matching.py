@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from universality import store
+from universality.features import selection
 from universality.features.matching import MATCHERS, finite
-from universality.features.selection import select
 
 correlation = store.open_store(snakemake.input.correlation, "correlation")
 fit, heldout = correlation.read("fit"), correlation.read("heldout")
@@ -22,7 +22,7 @@ def top_words(side):
     if f"labels_{side}" not in snakemake.input.keys():
         return {}
     labels = pd.read_parquet(snakemake.input[f"labels_{side}"], columns=["feature", "word"])
-    return labels.groupby("feature")["word"].agg(set).to_dict()
+    return selection.top_words(labels["feature"].to_numpy(), labels["word"])
 
 
 words = top_words("a"), top_words("b")
@@ -30,7 +30,7 @@ columns = []
 for number, method in enumerate(snakemake.params.methods):
     row, column = MATCHERS[method](fit)
     a, b, r = features_a[row], features_b[column], fit[row, column]
-    flags = select(a, b, r, *words, snakemake.params.selection)
+    flags = selection.select(a, b, r, *words, snakemake.params.selection)
     columns.append(
         {
             "method": np.full(len(a), number, np.int8),

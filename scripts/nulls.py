@@ -28,21 +28,15 @@ COLUMNS = [
     "reason",
 ]
 
-
-def arrays(opened):
-    """Return all arrays of a store."""
-    return {name: opened.read(name) for name in opened.attributes["arrays"]}
-
-
 options = snakemake.params
 matching = store.open_store(snakemake.input.matching, "matching")
 correlation = store.open_store(snakemake.input.correlation, "correlation")
 again = {}
 if "rematching" in snakemake.input.keys():
     rematching = store.open_store(snakemake.input.rematching, "rematchings")
-    again = redone(arrays(rematching), rematching.attributes, "shifted")
+    again = redone(rematching.read_all(), rematching.attributes, "shifted")
 rows = comparison_nulls.rows(
-    arrays(matching),
+    matching.read_all(),
     matching.attributes["methods"],
     options.methods,
     tuple(

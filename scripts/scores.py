@@ -22,7 +22,7 @@ for side, rows, name in zip(sides, (heldout.a, heldout.b), "ab", strict=True):
     participating = correlation.read(name)
     coactivations.append(Coactivation(participating, coactivation(side, rows, participating)))
 found, nulls = scores(
-    {name: matching.read(name) for name in matching.attributes["arrays"]},
+    matching.read_all(),
     matching.attributes["methods"],
     tuple(side.store.read("decoder") if "decoder" in side.store else None for side in sides),
     options.metrics,

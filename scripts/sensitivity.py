@@ -17,7 +17,7 @@ NUMBERS = ["threshold", "share", "value", "null_mean", "null_quantile"]
 
 options = snakemake.params
 matching = store.open_store(snakemake.input.matching, "matching")
-pairs = {name: matching.read(name) for name in matching.attributes["arrays"]}
+pairs = matching.read_all()
 decoders, words = [], []
 for side in "ab":
     decoders.append(store.open_store(snakemake.input[side], "features").read("decoder"))

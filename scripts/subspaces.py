@@ -73,7 +73,7 @@ for name, words in options.categories.items():
     print(f"{name}: {len(words)} words, features of a, b: {[int(n.sum()) for n in naming[name]]}")
 
 rows = subspaces.rows(
-    {name: matching.read(name) for name in matching.attributes["arrays"]},
+    matching.read_all(),
     matching.attributes["methods"],
     options.methods,
     naming,

@@ -153,6 +153,10 @@ class Store:
         """Return the whole array `name`."""
         return self[name][...]
 
+    def read_all(self) -> dict[str, np.ndarray]:
+        """Return all arrays, whole, by name."""
+        return {name: self.read(name) for name in self.attributes["arrays"]}
+
 
 def open_store(path: str | Path, kind: str) -> Store:
     """Open the store at `path` after checking its kind, version, and the shape of each array.

@@ -287,3 +287,11 @@ def test_zeros_need_no_chunk(tmp_path: Path) -> None:
     store.write(tmp_path / "s", "k", {"x": np.zeros(5)}, {})
     np.testing.assert_array_equal(store.open_store(tmp_path / "s", "k").read("x"), np.zeros(5))
     store.verify(tmp_path / "s", "k")
+
+
+def test_all_arrays_at_once(tmp_path: Path) -> None:
+    arrays = {"a": np.arange(3), "b": np.eye(2)}
+    store.write(tmp_path / "x.zarr", "test", arrays, {})
+    read = store.open_store(tmp_path / "x.zarr", "test").read_all()
+    assert read.keys() == arrays.keys()
+    assert all(np.array_equal(read[name], arrays[name]) for name in arrays)
