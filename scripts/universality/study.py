@@ -481,12 +481,13 @@ def _check_scoring(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
         raise StudyError(
             f"subspaces.min_words: found {least}; a feature has at most labels.top = {top} words"
         )
+    # Filled in, always as the last keys: whether they were stated makes no difference.
     detail = scoring["detail"]
-    if "methods" not in detail:
-        detail["methods"] = ["hungarian"] if "hungarian" in methods else methods[:1]
+    usual = ["hungarian"] if "hungarian" in methods else methods[:1]
+    detail["methods"] = detail.pop("methods", usual)
+    detail["metrics"] = detail.pop("metrics", list(scoring["metrics"]))
     for method in detail["methods"]:
         _among("scoring.detail.methods", method, "matching.methods", methods)
-    detail.setdefault("metrics", list(scoring["metrics"]))
     for label in detail["metrics"]:
         _among("scoring.detail.metrics", label, "scoring.metrics", scoring["metrics"])
 

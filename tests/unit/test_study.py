@@ -490,3 +490,10 @@ def test_words_of_categories_are_local_files() -> None:
     config["subspaces"]["categories"]["A"] = "resources/none.txt"
     with pytest.raises(StudyError, match=r"categories.A: no file is at 'resources/none.txt'"):
         resolve(config)
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "studies/tiny.yaml", "tests/unit/every_key.yaml"])
+def test_a_resolved_configuration_resolves_to_itself(name: str) -> None:
+    """Also in the order of keys, which counts in the parameters of a job."""
+    once = resolve(yaml.safe_load((ROOT / name).read_text()))
+    assert json.dumps(resolve(json.loads(json.dumps(once)))) == json.dumps(once)
